@@ -1,0 +1,1 @@
+"""From configuration to desired resources and the edges between them."""

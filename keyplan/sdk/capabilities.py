@@ -1,0 +1,103 @@
+"""What a provider says about its service before anything is attempted.
+
+Planning reads this: what is not supported is an error in the plan, with the line
+that asked for it, not a failure half-way through an apply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from keyplan.model.keys import KeyState, Relation, Usage
+
+
+class Reading(StrEnum):
+    """How an attribute lives with a provider (LANGUAGE.md §3)."""
+
+    OBSERVED = "observed"  # read back and compared three ways
+    RECORDED = "recorded"  # kept in the state only; never drifts
+
+
+class Mutability(StrEnum):
+    """Whether an attribute can change once the key exists."""
+
+    MUTABLE = "mutable"
+    ONE_WAY = "one_way"  # it can be set, never taken back
+    IMMUTABLE = "immutable"
+
+
+class Deletion(StrEnum):
+    """How material is destroyed; it decides who holds the clock."""
+
+    SCHEDULED = "scheduled"  # the service counts the window
+    IMMEDIATE = "immediate"  # keyplan counts it, and destroys in a later apply
+    FORBIDDEN = "forbidden"
+
+
+class Finding(StrEnum):
+    """How a create whose answer was lost is found again."""
+
+    NATIVE = "native"  # the service takes an idempotency token
+    TAGGED = "tagged"  # the token is written with the object
+    NAMED = "named"  # the name is the token; create must expect absence
+    NONE = "none"
+
+
+class Rotation(StrEnum):
+    """Who makes a new version when it is due."""
+
+    NATIVE = "native"  # the service, by itself
+    PLANNED = "planned"  # keyplan, as a change with `reason: due`
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """How one attribute of LANGUAGE.md §4 lives with the provider.
+
+    `at_create`: whether `CreateKey` carries it, so that it needs no call of its own.
+    """
+
+    reading: Reading
+    mutability: Mutability = Mutability.MUTABLE
+    at_create: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """The manifest of a provider.
+
+    `attributes` names every attribute the provider honours; one that is absent is
+    unsupported, and declaring it is an error. `operations` names every member of the
+    closed union it performs. `algorithms` maps an algorithm to the usages it can have
+    there. `rates` are requests a second per operation; 0 or absent: no limit.
+    `calls` names the service's own call of an operation, as plans show it. `states` are
+    those that a key can be put into there.
+    """
+
+    attributes: Mapping[str, Attribute]
+    operations: frozenset[str]
+    algorithms: Mapping[str, frozenset[Usage]]
+    relations: frozenset[Relation]
+    default_relation: Relation
+    deletion: Deletion = Deletion.SCHEDULED
+    min_window: timedelta = timedelta()
+    max_window: timedelta | None = None
+    default_window: timedelta = timedelta(days=30)
+    finding: Finding = Finding.TAGGED
+    rotation: Rotation = Rotation.PLANNED
+    threads: int = 8
+    read_batch: int = 100
+    read_lag: timedelta = timedelta()
+    rates: Mapping[str, float] = field(default_factory=dict)
+    calls: Mapping[str, str] = field(default_factory=dict)
+    states: frozenset[KeyState] = frozenset(
+        {KeyState.ACTIVE, KeyState.SUSPENDED, KeyState.DEACTIVATED, KeyState.COMPROMISED}
+    )
+
+    def call(self, operation: str) -> str:
+        """The service's name for an operation, or the neutral one."""
+        return self.calls.get(operation, operation.replace("_", " "))
