@@ -1,0 +1,46 @@
+"""What guards found: findings about the declaration, and brakes on the plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from keyplan.diagnostics import Position, Severity
+from keyplan.model.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of a rule. Level error blocks applying; `advice` is what to write."""
+
+    rule: str
+    level: Severity
+    summary: str
+    address: Address | None = None
+    position: Position | None = None
+    advice: str = ""
+
+    @property
+    def blocks(self) -> bool:
+        """Whether a plan with this finding may not be applied."""
+        return self.level is Severity.ERROR
+
+
+class BrakeName(StrEnum):
+    """What `--allow` can release (CLI.md)."""
+
+    IRREVERSIBLE = "irreversible"
+    ROOT = "root"
+    MAX_DELETE = "max-delete"
+    MAX_UPDATE = "max-update"
+    TAKEOVER = "takeover"
+    LOCKOUT = "lockout"
+
+
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """A brake that this plan needs released, why, and for which steps."""
+
+    name: BrakeName
+    why: str
+    steps: tuple[int, ...] = ()

@@ -1,0 +1,1 @@
+"""What a state is: the model, its invariants, the journal, and the fold that joins them."""
