@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from keyplan.model.address import Address
-from keyplan.model.observations import OwnerMark
+from keyplan.model.observations import KeyVersion, OwnerMark
 from keyplan.model.values import Value
 
 FORMAT = 1
@@ -32,9 +32,12 @@ class ResourceState:
     """One key in the state.
 
     `attributes` are canonical: everything observed at the last apply or refresh, plus
-    the recorded ones. `managed` names what keyplan applied: `description`, and for
-    elements of collections `labels:team`, `aliases:acme/payments`, `grants:batch`.
-    `until` is an RFC 3339 text: the end of the soak or of the deletion window.
+    the recorded ones. `recorded` names those that only the state holds (tier, scope,
+    deletion, ...): reading the key back never changes them. `managed` names what
+    keyplan applied: `description`, and for elements of collections `labels:team`,
+    `aliases:acme/payments`, `grants:batch`. `versions` are those last known, oldest
+    first; empty where the provider reports none. `until` is an RFC 3339 text: the end
+    of the soak or of the deletion window.
     """
 
     address: Address
@@ -46,6 +49,8 @@ class ResourceState:
     dependencies: tuple[Address, ...] = ()
     phase: Phase = Phase.LIVE
     until: str = ""
+    recorded: frozenset[str] = frozenset()
+    versions: tuple[KeyVersion, ...] = ()
 
     @property
     def protected(self) -> bool:
