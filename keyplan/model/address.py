@@ -84,7 +84,8 @@ def quote(text: str) -> str:
 
 
 def _unquote(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text[1:-1])
+    inner = text[1:-1]
+    return re.sub(r"\\(.)", r"\1", inner) if "\\" in inner else inner
 
 
 @lru_cache(maxsize=65536)
@@ -97,11 +98,11 @@ def _parse(text: str) -> AddressParts:
     leaf = _LEAF.fullmatch(text, position)
     if leaf is None:
         raise ValueError(f"not an address: {text!r}")
-    index, replica = leaf["index"], leaf["replica"]
+    kind, name, index, replica = leaf.groups()
     return AddressParts(
         tuple(modules),
-        leaf["kind"],
-        leaf["name"],
+        kind,
+        name,
         None if index is None else _unquote(index),
         None if replica is None else _unquote(replica),
     )
