@@ -1,0 +1,177 @@
+"""Who gains and who loses, and the proof that nobody is locked out, for a set of changes.
+
+Rules: access is computed from the providers' own policies, before and after; equal
+pairs of policies are compared once, however many keys share them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from keyplan.access.atoms import Atom
+from keyplan.access.delta import Change, Reach, delta
+from keyplan.model.address import Address
+from keyplan.model.canonical import canonical_json
+from keyplan.model.operations import CreateKey, PutPolicy
+from keyplan.model.principals import Principal
+from keyplan.model.values import Value, has_unknown
+from keyplan.planning.compare import elements
+from keyplan.planning.intents import KeyDiff
+from keyplan.plans.changes import AccessChange, Action
+from keyplan.plans.plan import Step
+from keyplan.rules.lockout import PolicyStage
+from keyplan.sdk.provider import Plugin
+
+_Row: TypeAlias = tuple[str, tuple[str, ...], str | None, str | None, bool]
+"""Principal, operations, limits before, limits after, whether it may be wider."""
+
+_Access: TypeAlias = "tuple[Value, Value] | None"
+"""A policy and its grants; `None` where there is no key."""
+
+
+@dataclass(slots=True)
+class AccessView:
+    """Access as the plugins of a stack see it, remembered per policy text."""
+
+    plugins: Mapping[str, Plugin]
+    principals: Mapping[Address, Principal]
+    _atoms: dict[tuple[str, str], Sequence[Atom]] = field(default_factory=dict)
+    _rows: dict[tuple[str, str, str], tuple[_Row, ...]] = field(default_factory=dict)
+    _names: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def atoms(self, provider: str, policy: Value, grants: Mapping[str, Value]) -> Sequence[Atom]:
+        """The atoms of a policy and grants on a provider."""
+        key = (provider, canonical_json([policy, dict(grants)]))
+        if key not in self._atoms:
+            self._atoms[key] = self.plugins[provider].access(policy, grants)
+        return self._atoms[key]
+
+    def rows(self, provider: str, before: _Access, after: _Access) -> tuple[_Row, ...]:
+        """What changes for whom between two states of access of a key."""
+        key = (provider, canonical_json(list(before or ())), canonical_json(list(after or ())))
+        if key not in self._rows:
+            had = self.atoms(provider, before[0], elements(before[1])) if before else ()
+            has = self.atoms(provider, after[0], elements(after[1])) if after else ()
+            self._rows[key] = tuple(_rows(had, has))
+        return self._rows[key]
+
+    def name(self, provider: str, identity: str) -> str:
+        """The declared principal behind an identity, or the empty string."""
+        if not self._names:
+            for principal in self.principals.values():
+                for instance in self.plugins:
+                    for known in principal.identities_on(instance):
+                        self._names[(instance, known)] = principal.address.name
+        return self._names.get((provider, identity), "")
+
+
+def access_changes(diffs: Sequence[KeyDiff], view: AccessView) -> tuple[AccessChange, ...]:
+    """One row per key, principal and kind of change."""
+    rows: list[AccessChange] = []
+    for diff in diffs:
+        before, after = _before(diff), _after(diff)
+        if before == after or has_unknown(list(after or ())):
+            continue
+        rows += [
+            AccessChange(
+                address=diff.address,
+                provider=diff.provider,
+                principal=principal,
+                name=view.name(diff.provider, principal),
+                operations=operations,
+                before=had,
+                after=has,
+                wider=wider,
+            )
+            for principal, operations, had, has, wider in view.rows(diff.provider, before, after)
+        ]
+    return tuple(rows)
+
+
+def _before(diff: KeyDiff) -> _Access:
+    if diff.live is None:
+        return None
+    return (diff.live.attributes.get("policy"), diff.live.attributes.get("grants") or {})
+
+
+def _after(diff: KeyDiff) -> _Access:
+    before = _before(diff)
+    if diff.action is not Action.CREATE and diff.action is not Action.UPDATE:
+        return before
+    policy, grants = before or (None, {})
+    granted = dict(elements(grants))
+    for change in diff.attributes:
+        collection, _, name = change.path.partition(":")
+        if collection == "policy":
+            policy = change.after
+        elif collection == "grants" and change.after is None:
+            granted.pop(name, None)
+        elif collection == "grants":
+            granted[name] = change.after
+    return (policy, granted)
+
+
+def _rows(before: Sequence[Atom], after: Sequence[Atom]) -> Iterator[_Row]:
+    """Changes of one key, operations with the same principal and limits together."""
+    grouped: dict[tuple[str, str | None, str | None, bool], list[str]] = {}
+    for change in delta(before, after):
+        had = None if change.change is Change.GAINS else _limits(change.before)
+        has = None if change.change is Change.LOSES else _limits(change.after)
+        group = (change.principal, had, has, change.change.may_widen)
+        grouped.setdefault(group, []).append(change.operation)
+    for (principal, had, has, wider), operations in grouped.items():
+        yield principal, tuple(sorted(operations)), had, has, wider
+
+
+def _limits(reach: Reach) -> str:
+    """The conditions of an access as people read them; empty where there are none."""
+    alternatives = sorted({_atom_limits(atom) for atom in reach.allows})
+    if "" in alternatives:
+        return ""
+    return " or ".join(alternatives)
+
+
+def _atom_limits(atom: Atom) -> str:
+    parts = [_condition(name, value) for name, value in _conditions(atom.when)]
+    parts += [f"not {_condition(name, value)}" for name, value in _conditions(atom.unless)]
+    if atom.expires_at:
+        parts.append(f"until {atom.expires_at[:10]}")
+    return ", ".join(parts)
+
+
+def _conditions(text: str) -> list[tuple[str, Value]]:
+    return sorted(json.loads(text).items()) if text else []
+
+
+def _condition(name: str, value: Value) -> str:
+    match value:
+        case dict():
+            return f"{name} " + ", ".join(f"{key}={item}" for key, item in sorted(value.items()))
+        case list():
+            return f"{name} " + ", ".join(str(item) for item in value)
+        case _:
+            return f"{name} {value}"
+
+
+def policy_stages(
+    steps: Sequence[Step], diffs: Mapping[Address, KeyDiff], view: AccessView
+) -> Iterator[PolicyStage]:
+    """Every policy that a step puts in force, in the order of the steps."""
+    for step in steps:
+        match step.operation:
+            case CreateKey(attributes=attributes):
+                policy: Value = attributes.get("policy")
+            case PutPolicy(after=after):
+                policy = after
+            case _:
+                continue
+        if policy is None:
+            continue
+        diff = diffs.get(step.address)
+        position = diff.desired.position("policies") if diff and diff.desired else None
+        yield PolicyStage(
+            step.address, step.number, view.atoms(step.provider, policy, {}), position
+        )

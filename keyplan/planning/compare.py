@@ -1,0 +1,133 @@
+"""Three-way comparison of one key's attributes: declared, last applied, live.
+
+Rules: equality of canonical values decides; an attribute that was not declared is not
+compared; an attribute that the provider may not read is compared with what was last
+applied, never guessed; elements of collections that keyplan never applied are foreign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from keyplan.model.observations import Observation
+from keyplan.model.resources import DesiredKey, OnDrift
+from keyplan.model.values import Value
+from keyplan.planning.wanted import (
+    COLLECTIONS,
+    IDENTITY,
+    attribute_facts,
+    is_one_way,
+    is_recorded,
+)
+from keyplan.plans.changes import AttributeChange, Reason
+from keyplan.sdk.capabilities import Capabilities
+from keyplan.state.model import ResourceState
+
+SPECIAL = frozenset({*IDENTITY, *COLLECTIONS, "parent", "state", "certificate"})
+"""Attributes with rules of their own; the rest are compared as wholes."""
+
+
+def changed_scalars(
+    key: DesiredKey,
+    wanted: Mapping[str, Value],
+    resource: ResourceState,
+    live: Observation,
+    capabilities: Capabilities,
+) -> Iterator[AttributeChange]:
+    """Observed attributes, compared as wholes, that need an operation."""
+    for name, value in wanted.items():
+        if name in SPECIAL or is_recorded(capabilities, name) or ignored(key, name):
+            continue
+        before = seen(name, resource, live)
+        if before == value:
+            continue
+        reason = reason_for(name, value, resource)
+        if reason is Reason.DRIFT and reports_only(key):
+            continue
+        yield AttributeChange(name, before, value, reason, one_way=is_one_way(capabilities, name))
+
+
+def changed_records(
+    wanted: Mapping[str, Value], resource: ResourceState, capabilities: Capabilities
+) -> Iterator[AttributeChange]:
+    """Recorded attributes that differ from the state: updates that need no call."""
+    for name, value in wanted.items():
+        if name in IDENTITY or name == "state" or not is_recorded(capabilities, name):
+            continue
+        before = resource.attributes.get(name)
+        if before != value and attribute_facts(capabilities, name) is not None:
+            yield AttributeChange(name, before, value, recorded=True)
+
+
+def changed_elements(
+    key: DesiredKey,
+    wanted: Mapping[str, Value],
+    resource: ResourceState | None,
+    live: Observation | None,
+) -> Iterator[AttributeChange]:
+    """Elements of labels, aliases and grants to add, change or take away."""
+    managed = resource.elements if resource else {}
+    for collection in COLLECTIONS:
+        declared = elements(wanted.get(collection))
+        applied = elements(resource.attributes.get(collection)) if resource else {}
+        present = elements(live.attributes.get(collection)) if live else {}
+        mine = managed.get(collection, frozenset())
+        if ignored(key, collection):
+            continue
+        for name, value in declared.items():
+            before = present.get(name)
+            if before == value:
+                continue
+            drifted = name in mine and applied.get(name) == value
+            if drifted and reports_only(key):
+                continue
+            reason = Reason.DRIFT if drifted else Reason.DECLARED
+            yield AttributeChange(f"{collection}:{name}", before, value, reason)
+        for name in sorted(mine - declared.keys()):
+            if name in present:
+                yield AttributeChange(f"{collection}:{name}", present[name], None, Reason.WITHDRAWN)
+
+
+def elements(value: Value) -> dict[str, Value]:
+    """A collection as a map of element name to value; an alias is its own value."""
+    match value:
+        case dict():
+            return value
+        case list():
+            return {str(item): item for item in value}
+        case _:
+            return {}
+
+
+def managed_paths(wanted: Mapping[str, Value]) -> frozenset[str]:
+    """Every path that is under management once the wanted attributes are applied."""
+    paths: set[str] = set()
+    for name, value in wanted.items():
+        if name in COLLECTIONS:
+            paths.update(f"{name}:{element}" for element in elements(value))
+        elif value is not None:
+            paths.add(name)
+    return frozenset(paths)
+
+
+def seen(name: str, resource: ResourceState, live: Observation) -> Value:
+    """The live value, or the last applied one where the provider may not read it."""
+    if name in live.unreadable or name not in live.attributes:
+        return resource.attributes.get(name) if name in live.unreadable else None
+    return live.attributes[name]
+
+
+def reason_for(name: str, value: Value, resource: ResourceState) -> Reason:
+    """Drift if the declaration says what was last applied, else the declaration changed."""
+    applied = name in resource.managed and resource.attributes.get(name) == value
+    return Reason.DRIFT if applied else Reason.DECLARED
+
+
+def ignored(key: DesiredKey, name: str) -> bool:
+    """Whether `lifecycle.ignore_changes` names it."""
+    return name in key.lifecycle.ignore_changes
+
+
+def reports_only(key: DesiredKey) -> bool:
+    """Whether drift of this key is shown and left alone."""
+    return key.lifecycle.on_drift is OnDrift.REPORT

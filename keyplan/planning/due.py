@@ -1,0 +1,118 @@
+"""What time brings: rotations, ends of overlaps, expiries, renewals (LANGUAGE.md §7).
+
+Rules: `now` is an input; a thing that is due is an ordinary change with `reason: due`;
+what is not due yet is said with its date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from keyplan.model.address import Address
+from keyplan.model.keys import KeyState
+from keyplan.model.observations import KeyVersion, Observation
+from keyplan.model.timing import parse_duration, parse_instant
+from keyplan.model.values import Value
+from keyplan.planning.intents import Intent, Move, Version
+from keyplan.plans.changes import Due, Reason
+from keyplan.sdk.capabilities import Capabilities, Rotation
+
+
+@dataclass(frozen=True, slots=True)
+class TimeResult:
+    """Intents that are due now, and dates of those that will be."""
+
+    intents: tuple[Intent, ...] = ()
+    due: tuple[Due, ...] = ()
+
+    @property
+    def rotates_to(self) -> int:
+        """The version that a rotation due now makes; 0 if none is."""
+        for intent in self.intents:
+            if isinstance(intent, Version) and intent.what == "rotate_key":
+                return intent.number
+        return 0
+
+
+def what_is_due(
+    address: Address,
+    wanted: Mapping[str, Value],
+    live: Observation,
+    capabilities: Capabilities,
+    now: datetime,
+) -> TimeResult:
+    """Rotation, overlap and expiry of one existing, declared key."""
+    intents: list[Intent] = []
+    due: list[Due] = []
+    if live.deletion_at is not None:
+        return TimeResult()
+    rotation = wanted.get("rotation")
+    if (
+        isinstance(rotation, dict)
+        and capabilities.rotation is Rotation.PLANNED
+        and live.versions
+        and live.state is KeyState.ACTIVE
+    ):
+        rotated = _rotation(address, rotation, live, now)
+        intents += rotated.intents
+        due += rotated.due
+    expiry = wanted.get("expires_at")
+    if isinstance(expiry, str):
+        ends = parse_instant(expiry, end=True)
+        can_end = KeyState.DEACTIVATED in capabilities.states
+        if ends > now:
+            due.append(Due(address, "expires", ends))
+        elif live.state is KeyState.ACTIVE and can_end:
+            intents.append(Move(KeyState.ACTIVE, KeyState.DEACTIVATED, Reason.DUE))
+    return TimeResult(tuple(intents), tuple(due))
+
+
+def first_rotation(address: Address, wanted: Mapping[str, Value], now: datetime) -> tuple[Due, ...]:
+    """When a key that is created now rotates for the first time."""
+    rotation = wanted.get("rotation")
+    if not isinstance(rotation, dict):
+        return ()
+    return (Due(address, "rotation", now + parse_duration(str(rotation["every"]))),)
+
+
+def _rotation(
+    address: Address, rotation: dict[str, Value], live: Observation, now: datetime
+) -> TimeResult:
+    versions = sorted(live.versions, key=lambda version: version.number)
+    newest = versions[-1]
+    intents: list[Intent] = []
+    due: list[Due] = []
+    rotates_at = newest.created_at + parse_duration(str(rotation["every"]))
+    if rotates_at <= now:
+        intents.append(Version("rotate_key", newest.number + 1))
+    else:
+        due.append(Due(address, "rotation", rotates_at))
+    in_use = {newest.number}
+    retiring: set[int] = set()
+    if "overlap" in rotation:
+        overlap = parse_duration(str(rotation["overlap"]))
+        for older, newer in pairwise(versions):
+            ends = newer.created_at + overlap
+            if ends > now:
+                in_use.add(older.number)
+                due.append(Due(address, f"version {older.number} no longer accepted", ends))
+            elif older.state not in (KeyState.SUSPENDED, KeyState.DESTROYED):
+                retiring.add(older.number)
+    destroying = _surplus(rotation.get("keep"), versions, in_use, rotating=rotates_at <= now)
+    intents += [Version("retire_version", number) for number in sorted(retiring - destroying)]
+    intents += [Version("destroy_version", number) for number in sorted(destroying)]
+    return TimeResult(tuple(intents), tuple(due))
+
+
+def _surplus(
+    keep: Value, versions: list[KeyVersion], in_use: set[int], *, rotating: bool
+) -> set[int]:
+    """Oldest versions beyond the last `keep`; never the newest nor one in its overlap."""
+    if not isinstance(keep, int):
+        return set()
+    alive = [version.number for version in versions if version.state is not KeyState.DESTROYED]
+    surplus = max(0, len(alive) + rotating - keep)
+    return {number for number in alive[:surplus] if number not in in_use}

@@ -1,0 +1,232 @@
+"""From drafts to numbered steps: what must come before what.
+
+Edges: within a key in the order of its drafts; a child after its parent exists and
+works; what refers to a key after that key is made; an alias before the key that loses
+it goes; children out before their parents. Steps without a way back come last.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from keyplan.errors import PlanningError
+from keyplan.model.address import Address
+from keyplan.model.inverses import Grade, Inverse, inverse_of
+from keyplan.model.keys import KeyState
+from keyplan.model.operations import (
+    CancelDeletion,
+    ChangeState,
+    CreateKey,
+    DestroyKey,
+    IssueCertificate,
+    MoveAlias,
+    RewrapKey,
+    ScheduleDeletion,
+)
+from keyplan.model.values import Unknown, Value
+from keyplan.planning.lower import Draft
+from keyplan.plans.plan import Step
+from keyplan.sdk.capabilities import Capabilities, Mutability
+
+
+@dataclass(slots=True)
+class _Node:
+    draft: Draft
+    inverse: Inverse
+    after: set[int] = field(default_factory=set)
+    followers: list[int] = field(default_factory=list)
+    waits: int = 0
+
+
+def order(
+    drafts: Sequence[Draft],
+    *,
+    edges: Mapping[Address, tuple[Address, ...]],
+    parents: Mapping[Address, Address | None],
+    capabilities: Mapping[str, Capabilities],
+    expects: Mapping[Address, str],
+    detail: Callable[[Draft], str],
+) -> tuple[Step, ...]:
+    """Number the drafts in an order that can be performed.
+
+    `edges` are dependencies of declared keys, `parents` the parents of every key, also
+    of those on the way out. `expects` are live fingerprints. `detail` words a step.
+    """
+    nodes = [_Node(draft, _inverse(draft, capabilities[draft.provider])) for draft in drafts]
+    by_key: dict[Address, list[int]] = {}
+    for index, node in enumerate(nodes):
+        by_key.setdefault(node.draft.address, []).append(index)
+    for indices in by_key.values():
+        indices.sort(key=lambda index: _without_way_back(nodes[index]))
+        for earlier, later in pairwise(indices):
+            nodes[later].after.add(earlier)
+    _link_keys(nodes, by_key, edges)
+    _link_exits(nodes, by_key, parents)
+    sequence = _topological(nodes)
+    numbers = {index: number for number, index in enumerate(sequence, start=1)}
+    return tuple(
+        _step(
+            nodes[index],
+            numbers,
+            index,
+            capabilities=capabilities,
+            expects=expects,
+            detail=detail,
+        )
+        for index in sequence
+    )
+
+
+def _inverse(draft: Draft, capabilities: Capabilities) -> Inverse:
+    one_way = {
+        name
+        for name, facts in capabilities.attributes.items()
+        if facts.mutability is Mutability.ONE_WAY
+    }
+    return inverse_of(draft.operation, supported=capabilities.operations, one_way=one_way)
+
+
+def _without_way_back(node: _Node) -> bool:
+    return node.inverse.grade is Grade.NONE
+
+
+def _link_keys(
+    nodes: list[_Node],
+    by_key: Mapping[Address, list[int]],
+    edges: Mapping[Address, tuple[Address, ...]],
+) -> None:
+    """What a key needs of others: that they exist and work before it is touched."""
+    ready: dict[Address, int] = {}
+    for address, indices in by_key.items():
+        for index in indices:
+            if _brings_up(nodes[index].draft):
+                ready[address] = index
+    for address, indices in by_key.items():
+        for dependency in edges.get(address, ()):
+            if dependency in ready:
+                nodes[indices[0]].after.add(ready[dependency])
+        for index in indices:
+            for other in _mentioned(nodes[index].draft):
+                if other in ready and other != address:
+                    nodes[index].after.add(ready[other])
+
+
+def _brings_up(draft: Draft) -> bool:
+    match draft.operation:
+        case CreateKey() | CancelDeletion() | ChangeState(after=KeyState.ACTIVE):
+            return True
+        case _:
+            return False
+
+
+def _mentioned(draft: Draft) -> set[Address]:
+    """Other keys that an operation speaks of."""
+    match draft.operation:
+        case CreateKey(parent=parent) if parent is not None:
+            return {parent} | _referenced(draft.operation.attributes)
+        case RewrapKey(after=after) if after is not None:
+            return {after}
+        case IssueCertificate(parent=parent):
+            return {parent}
+        case operation:
+            attributes = [getattr(operation, name, None) for name in ("after", "put", "attributes")]
+            return {address for value in attributes for address in _referenced(value)}
+
+
+def _referenced(value: Value | object) -> set[Address]:
+    match value:
+        case Unknown():
+            return {reference.address for reference in value.references}
+        case dict():
+            return {address for item in value.values() for address in _referenced(item)}
+        case list():
+            return {address for item in value for address in _referenced(item)}
+        case _:
+            return set()
+
+
+def _link_exits(
+    nodes: list[_Node],
+    by_key: Mapping[Address, list[int]],
+    parents: Mapping[Address, Address | None],
+) -> None:
+    """A parent is suspended and destroyed after its children; an alias leaves before its key."""
+    first_exit: dict[Address, int] = {}
+    last_exit: dict[Address, int] = {}
+    for address, indices in by_key.items():
+        for index in indices:
+            if _goes_out(nodes[index].draft):
+                first_exit.setdefault(address, index)
+                last_exit[address] = index
+    for child, indices in by_key.items():
+        parent = parents.get(child)
+        if parent is not None and parent in first_exit:
+            nodes[first_exit[parent]].after.add(last_exit.get(child, indices[-1]))
+    for index, node in enumerate(nodes):
+        operation = node.draft.operation
+        if isinstance(operation, MoveAlias) and operation.source in first_exit:
+            nodes[first_exit[operation.source]].after.add(index)
+        if isinstance(operation, RewrapKey) and operation.before in first_exit:
+            nodes[first_exit[operation.before]].after.add(index)
+
+
+def _goes_out(draft: Draft) -> bool:
+    return isinstance(draft.operation, ScheduleDeletion | DestroyKey) or _suspends(draft)
+
+
+def _suspends(draft: Draft) -> bool:
+    return isinstance(draft.operation, ChangeState) and draft.operation.after is not KeyState.ACTIVE
+
+
+def _topological(nodes: list[_Node]) -> list[int]:
+    """Kahn's algorithm; among what is ready, reversible first, then the order given."""
+    for index, node in enumerate(nodes):
+        node.waits = len(node.after)
+        for earlier in node.after:
+            nodes[earlier].followers.append(index)
+    ready = [(_without_way_back(node), index) for index, node in enumerate(nodes) if not node.waits]
+    heapq.heapify(ready)
+    sequence: list[int] = []
+    while ready:
+        _, index = heapq.heappop(ready)
+        sequence.append(index)
+        for follower in nodes[index].followers:
+            nodes[follower].waits -= 1
+            if not nodes[follower].waits:
+                heapq.heappush(ready, (_without_way_back(nodes[follower]), follower))
+    if len(sequence) != len(nodes):
+        stuck = next(node for node in nodes if node.waits)
+        raise PlanningError(
+            "these changes wait for each other and cannot be ordered",
+            target=str(stuck.draft.address),
+            advice="Apply a part of them first with --target.",
+        )
+    return sequence
+
+
+def _step(
+    node: _Node,
+    numbers: Mapping[int, int],
+    index: int,
+    *,
+    capabilities: Mapping[str, Capabilities],
+    expects: Mapping[Address, str],
+    detail: Callable[[Draft], str],
+) -> Step:
+    draft = node.draft
+    return Step(
+        number=numbers[index],
+        address=draft.address,
+        provider=draft.provider,
+        operation=draft.operation,
+        inverse=node.inverse,
+        settlement=draft.settlement,
+        reason=draft.reason,
+        call=capabilities[draft.provider].call(draft.operation.name),
+        detail=detail(draft),
+        expects=expects.get(draft.address, ""),
+        depends_on=tuple(sorted(numbers[earlier] for earlier in node.after)),
+    )

@@ -1,0 +1,281 @@
+"""The planner: declaration, state and world in; one ordered, reversible program out.
+
+    refresh -> want -> drift, diff -> lower -> order -> guard -> Plan
+
+Planning writes nothing, takes no lock and needs no secret. The same inputs give the
+same plan; only tokens are random, and the checksum does not cover them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from keyplan.graph.resources import ResourceGraph
+from keyplan.model.address import Address
+from keyplan.model.stack import StackMode
+from keyplan.planning.access import AccessView, access_changes, policy_stages
+from keyplan.planning.changes import output_changes, parents_of, resource_changes
+from keyplan.planning.diff import KeyResult, World, diff_declared
+from keyplan.planning.drift import DriftContext, drift_of
+from keyplan.planning.intents import KeyDiff
+from keyplan.planning.lower import lower
+from keyplan.planning.order import order
+from keyplan.planning.refresh import RefreshedState, assume, refresh
+from keyplan.planning.refreshonly import accept_drift
+from keyplan.planning.retire import Leaving, diff_leaving, orphaning_findings, removal_of
+from keyplan.planning.selection import select
+from keyplan.planning.wanted import Wanted, want
+from keyplan.planning.wording import describe
+from keyplan.plans.changes import DriftItem, Due, ResourceChange
+from keyplan.plans.findings import Brake, Finding
+from keyplan.plans.options import PlanOptions
+from keyplan.plans.plan import Plan, PlanMode, Step
+from keyplan.rules.lockout import LockoutProof, prove_no_lockout
+from keyplan.rules.safety import Effects, brakes
+from keyplan.sdk.capabilities import Capabilities
+from keyplan.session.session import ProviderSession
+from keyplan.state.model import Phase, State, StateSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class PlanContext:
+    """What is the same for the whole plan. `store` and `version` are for its header."""
+
+    now: datetime
+    store: str
+    version: str
+    new_token: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """Everything that comparing reads."""
+
+    graph: ResourceGraph
+    state: State
+    world: RefreshedState
+    capabilities: Mapping[str, Capabilities]
+    wanted: Mapping[Address, Wanted]
+    chosen: frozenset[Address]
+    view: AccessView
+    options: PlanOptions
+    context: PlanContext
+
+    @property
+    def observe(self) -> bool:
+        """Whether the stack only looks."""
+        return self.graph.stack.mode is StackMode.OBSERVE
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """What comparing found."""
+
+    diffs: Mapping[Address, KeyDiff]
+    drift: tuple[DriftItem, ...]
+    findings: tuple[Finding, ...] = ()
+    due: tuple[Due, ...] = ()
+
+
+def make_plan(
+    graph: ResourceGraph,
+    snapshot: StateSnapshot,
+    sessions: Mapping[str, ProviderSession],
+    *,
+    options: PlanOptions,
+    context: PlanContext,
+) -> Plan:
+    """Plan the way from the world to the declaration.
+
+    Raises `PlanningError` where no plan can be made at all; what a person must decide
+    is a finding of level error in the plan.
+    """
+    state = snapshot.state
+    known = frozenset(graph.keys) | frozenset(state.resources)
+    chosen = select(known, _dependencies(graph, state), options)
+    if options.refresh:
+        world = refresh(graph, state, sessions, parallelism=options.parallelism)
+    else:
+        world = assume(state)
+    plugins = {instance: session.plugin for instance, session in sessions.items()}
+    declared = [key for key in graph.keys.values() if key.address in chosen]
+    wanted, uncompiled = want(declared, plugins, world.live)
+    inputs = _Inputs(
+        graph=graph,
+        state=state,
+        world=world,
+        capabilities={name: session.capabilities for name, session in sessions.items()},
+        wanted=wanted,
+        chosen=chosen,
+        view=AccessView(plugins, graph.principals),
+        options=options,
+        context=context,
+    )
+    compared = _compare(inputs)
+    steps = _steps(inputs, compared.diffs)
+    changes = resource_changes(compared.diffs, steps, graph, state)
+    proof = prove_no_lockout(policy_stages(steps, compared.diffs, inputs.view))
+    return Plan(
+        stack=graph.stack.name,
+        store=context.store,
+        keyplan_version=context.version,
+        mode=options.mode,
+        lineage=state.lineage,
+        serial=state.serial,
+        state_version=snapshot.version,
+        now=context.now,
+        identities={name: session.identity for name, session in sorted(sessions.items())},
+        changes=changes,
+        steps=steps,
+        refs={address: item.id for address, item in sorted(state.resources.items())},
+        drift=compared.drift,
+        access=access_changes(list(compared.diffs.values()), inputs.view),
+        findings=(*uncompiled, *compared.findings, *proof.findings),
+        brakes=_brakes(inputs, steps, changes),
+        outputs=output_changes(graph, state, world.live, options.mode),
+        due=compared.due,
+        lockout=_lockout_line(proof, inputs),
+        keys=len(known),
+        read=world.read,
+        refreshed=options.refresh,
+        complete=not (options.targets or options.excludes),
+        observe=inputs.observe,
+    )
+
+
+def _dependencies(graph: ResourceGraph, state: State) -> dict[Address, tuple[Address, ...]]:
+    """Edges of declared keys, and those that the state remembers of the others."""
+    remembered = {address: item.dependencies for address, item in state.resources.items()}
+    return {**remembered, **graph.edges}
+
+
+def _compare(inputs: _Inputs) -> _Compared:
+    """Drift first, then what to do about everything."""
+    drift = tuple(_drift(inputs)) if inputs.options.refresh else ()
+    if inputs.options.mode is PlanMode.REFRESH_ONLY:
+        return _Compared(accept_drift(drift, inputs.state, inputs.world.live), drift)
+    results = dict(_results(inputs))
+    diffs = {address: result.diff for address, result in results.items() if result.diff}
+    findings = [finding for result in results.values() for finding in result.findings]
+    findings += orphaning_findings(diffs, _protected_by(inputs, diffs))
+    due = {due for result in results.values() for due in result.due}
+    ordered = sorted(due, key=lambda item: (item.at, item.address, item.what))
+    return _Compared(diffs, drift, tuple(findings), tuple(ordered))
+
+
+def _drift(inputs: _Inputs) -> Iterable[DriftItem]:
+    context = DriftContext(
+        inputs.options.mode,
+        inputs.observe,
+        inputs.context.now,
+        inputs.capabilities,
+        inputs.view,
+    )
+    for address in sorted(inputs.chosen & inputs.state.resources.keys()):
+        live = inputs.world.live.get(address)
+        yield from drift_of(
+            inputs.state.resources[address], live, inputs.wanted.get(address), context
+        )
+
+
+def _results(inputs: _Inputs) -> Iterable[tuple[Address, KeyResult]]:
+    """Each chosen key compared: declared ones, then those on the way out."""
+    state, live = inputs.state, inputs.world.live
+    world = World(
+        now=inputs.context.now,
+        lineage=state.lineage,
+        new_token=inputs.context.new_token,
+        capabilities=inputs.capabilities,
+        aliases=inputs.world.aliases,
+        owners_of={(item.provider, item.id): item.address for item in state.resources.values()},
+        edges=inputs.graph.edges,
+    )
+    destroying = inputs.options.mode is PlanMode.DESTROY
+    declared = {} if destroying else inputs.wanted
+    for address, wanted in declared.items():
+        yield address, diff_declared(wanted, state.resources.get(address), live.get(address), world)
+    for address in sorted(inputs.chosen & (state.resources.keys() - declared.keys())):
+        resource = state.resources[address]
+        leaving = Leaving(
+            resource=resource,
+            live=live.get(address),
+            capabilities=inputs.capabilities[resource.provider],
+            now=inputs.context.now,
+            removed=removal_of(address, inputs.graph.removed),
+            destroying=destroying,
+        )
+        yield address, diff_leaving(leaving)
+
+
+def _protected_by(
+    inputs: _Inputs, diffs: Mapping[Address, KeyDiff]
+) -> dict[Address, Address | None]:
+    """Keys that stay, with the parent whose material protects theirs."""
+    if inputs.options.mode is PlanMode.DESTROY:
+        staying = [address for address in inputs.state.resources if address not in diffs]
+    else:
+        staying = list(inputs.graph.keys)
+    parents = parents_of(inputs.graph, inputs.state)
+    relations = {
+        address: str(item.attributes.get("relation"))
+        for address, item in inputs.state.resources.items()
+    } | {address: str(key.relation) for address, key in inputs.graph.keys.items()}
+    return {
+        address: parents.get(address)
+        for address in staying
+        if relations.get(address) in ("wraps", "derives", "signs")
+    }
+
+
+def _steps(inputs: _Inputs, diffs: Mapping[Address, KeyDiff]) -> tuple[Step, ...]:
+    """Operations of every key, in the order of the hierarchy, numbered."""
+    sequence = [address for address in inputs.graph.keys if address in diffs]
+    sequence += [address for address in diffs if address not in inputs.graph.keys]
+    drafts = [
+        draft
+        for address in sequence
+        for draft in lower(diffs[address], inputs.capabilities[diffs[address].provider])
+    ]
+    return order(
+        drafts,
+        edges=inputs.graph.edges,
+        parents=parents_of(inputs.graph, inputs.state),
+        capabilities=inputs.capabilities,
+        expects=inputs.world.fingerprints,
+        detail=lambda draft: describe(draft.operation, draft.settlement),
+    )
+
+
+def _brakes(
+    inputs: _Inputs, steps: tuple[Step, ...], changes: tuple[ResourceChange, ...]
+) -> tuple[Brake, ...]:
+    resources = inputs.state.resources
+    tiers = {address: str(item.attributes.get("tier", "")) for address, item in resources.items()}
+    tiers |= {address: key.tier.value for address, key in inputs.graph.keys.items()}
+    effects = Effects(
+        actions={change.address: change.action for change in changes},
+        tiers=tiers,
+        existing=sum(item.phase is Phase.LIVE for item in resources.values()),
+        lineage=inputs.state.lineage,
+    )
+    return brakes(steps, effects, inputs.graph.stack.safety)
+
+
+def _lockout_line(proof: LockoutProof, inputs: _Inputs) -> str:
+    """The sentence under the access section; empty when no policy is touched."""
+    if not proof.stages:
+        return ""
+    if proof.findings:
+        return "Lockout check: FAILED, see findings."
+    names = {
+        inputs.view.name(instance, who) or who
+        for who in proof.always
+        for instance in inputs.capabilities
+    }
+    known = sorted(name for name in names if name not in proof.always) or sorted(names)
+    if not known:
+        return "Lockout check: proved after each step."
+    verb = "can always administer"
+    return f"Lockout check: proved after each step; {', '.join(known)} {verb}."

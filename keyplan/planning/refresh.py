@@ -1,0 +1,103 @@
+"""Reading the world: every key in the state, and every alias about to be taken.
+
+Rules: batches, in parallel over providers; nothing is written anywhere. A key pending
+deletion is there; one that is absent is absent, and said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from keyplan.errors import PlanningError
+from keyplan.graph.resources import ResourceGraph
+from keyplan.model.address import Address
+from keyplan.model.observations import Observation
+from keyplan.model.timing import parse_instant
+from keyplan.session.session import ProviderSession
+from keyplan.state.model import Phase, ResourceState, State
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshedState:
+    """What is there now.
+
+    `live` has every key of the state that exists. `aliases` maps (provider, alias) to
+    the id it points to, for aliases that are declared and were not in the state.
+    `fingerprints` are of live keys; empty when nothing was read (`--no-refresh`).
+    """
+
+    live: Mapping[Address, Observation]
+    aliases: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    fingerprints: Mapping[Address, str] = field(default_factory=dict)
+    read: int = 0
+
+
+def refresh(
+    graph: ResourceGraph,
+    state: State,
+    sessions: Mapping[str, ProviderSession],
+    *,
+    parallelism: int,
+) -> RefreshedState:
+    """Read everything the plan will rest on. Raises `PlanningError` for a provider that is gone."""
+    by_provider: dict[str, list[ResourceState]] = {}
+    for resource in state.resources.values():
+        by_provider.setdefault(resource.provider, []).append(resource)
+    for instance, resources in by_provider.items():
+        if instance not in sessions:
+            raise PlanningError(
+                f"the provider {instance} is no longer declared",
+                target=str(resources[0].address),
+                why=f"The state still holds {len(resources)} keys that live there.",
+                advice=f"Put the provider block {instance} back, or remove its keys first.",
+            )
+    live: dict[Address, Observation] = {}
+    with ThreadPoolExecutor(max_workers=max(1, min(parallelism, len(by_provider) or 1))) as pool:
+        for found in pool.map(lambda item: _read(sessions[item[0]], item[1]), by_provider.items()):
+            live.update(found)
+    return RefreshedState(
+        live=live,
+        aliases=_taken_aliases(graph, state, sessions),
+        fingerprints={address: observation.fingerprint for address, observation in live.items()},
+        read=len(state.resources),
+    )
+
+
+def assume(state: State) -> RefreshedState:
+    """The state in place of the world, for `--no-refresh`. Nothing rests on fingerprints then."""
+    live = {}
+    for address, resource in state.resources.items():
+        pending = resource.phase is Phase.PENDING_DELETION and resource.until
+        live[address] = Observation(
+            id=resource.id,
+            attributes={"state": "active", **resource.attributes},
+            owner=resource.owner,
+            deletion_at=parse_instant(resource.until) if pending else None,
+        )
+    return RefreshedState(live=live)
+
+
+def _read(session: ProviderSession, resources: list[ResourceState]) -> dict[Address, Observation]:
+    found = session.read([resource.id for resource in resources])
+    return {resource.address: found[resource.id] for resource in resources if resource.id in found}
+
+
+def _taken_aliases(
+    graph: ResourceGraph, state: State, sessions: Mapping[str, ProviderSession]
+) -> dict[tuple[str, str], str]:
+    taken: dict[tuple[str, str], str] = {}
+    for key in graph.keys.values():
+        declared = key.attributes.get("aliases")
+        if not isinstance(declared, list):
+            continue
+        resource = state.resources.get(key.address)
+        known = resource.elements.get("aliases", frozenset()) if resource else frozenset()
+        for alias in declared:
+            if alias in known or key.provider not in sessions:
+                continue
+            holder = sessions[key.provider].find_alias(str(alias))
+            if holder is not None:
+                taken[(key.provider, str(alias))] = holder
+    return taken

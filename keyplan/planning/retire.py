@@ -1,0 +1,249 @@
+"""Keys that are in the state and no longer declared: protected, forgotten, or on the way out.
+
+Rules (LANGUAGE.md §8): absence never destroys a protected key; destroying is staged
+(suspend, soak, schedule, wait); where a service destroys at once, keyplan holds the
+clock and destroys in a later apply; children go before their parents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from keyplan.diagnostics import Severity
+from keyplan.model.address import Address, matches
+from keyplan.model.keys import KeyState
+from keyplan.model.observations import Observation
+from keyplan.model.resources import Removed, RemovedMode
+from keyplan.model.timing import format_date, format_instant, parse_duration, parse_instant
+from keyplan.planning.diff import KeyResult
+from keyplan.planning.intents import (
+    Destroy,
+    Enter,
+    Forget,
+    Intent,
+    KeyDiff,
+    Mark,
+    Move,
+    Schedule,
+)
+from keyplan.planning.terms import deletion_terms
+from keyplan.plans.changes import Action, Due, Reason
+from keyplan.plans.findings import Finding
+from keyplan.sdk.capabilities import Capabilities, Deletion
+from keyplan.state.model import Phase, ResourceState
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """One key on the way out, and everything that decides how."""
+
+    resource: ResourceState
+    live: Observation | None
+    capabilities: Capabilities
+    now: datetime
+    removed: Removed | None
+    destroying: bool  # `keyplan destroy`
+
+
+def removal_of(address: Address, removed: tuple[Removed, ...]) -> Removed | None:
+    """The `removed` entry that names the key, if any."""
+    for entry in removed:
+        if matches(entry.pattern, address):
+            return entry
+    return None
+
+
+def diff_leaving(leaving: Leaving) -> KeyResult:
+    """What happens to a key that is not declared any more."""
+    resource, live = leaving.resource, leaving.live
+    if live is None:
+        return _gone(leaving)
+    mode = leaving.removed.mode if leaving.removed else None
+    if mode in (RemovedMode.FORGET, RemovedMode.SUSPEND) and not leaving.destroying:
+        return _forget(leaving, live, suspend=mode is RemovedMode.SUSPEND)
+    on_its_way = resource.phase is not Phase.LIVE or live.deletion_at is not None
+    if resource.protected and not on_its_way and mode is not RemovedMode.DESTROY:
+        return KeyResult(findings=(_protected(leaving),))
+    return _destroy(leaving, live)
+
+
+def _reason(leaving: Leaving) -> Reason:
+    if leaving.destroying:
+        return Reason.DESTROY
+    return Reason.REMOVED if leaving.removed else Reason.ABSENT
+
+
+def _diff(
+    leaving: Leaving, action: Action, intents: tuple[Intent, ...], *notes: str, due: bool = False
+) -> KeyDiff:
+    resource = leaving.resource
+    return KeyDiff(
+        address=resource.address,
+        provider=resource.provider,
+        action=action,
+        reason=Reason.DUE if due else _reason(leaving),
+        resource=resource,
+        live=leaving.live,
+        intents=intents,
+        notes=notes,
+    )
+
+
+def _gone(leaving: Leaving) -> KeyResult:
+    """Not there any more: expected after its window, else only said; dropped either way."""
+    resource = leaving.resource
+    if resource.phase is Phase.PENDING_DELETION:
+        note = f"destroyed when its window ended on {resource.until[:10]}"
+        return KeyResult(_diff(leaving, Action.FORGET, (Forget(),), note, due=True))
+    if leaving.removed is None and resource.protected:
+        return KeyResult(findings=(_protected(leaving),))
+    return KeyResult(_diff(leaving, Action.FORGET, (Forget(),), "it is gone already"))
+
+
+def _forget(leaving: Leaving, live: Observation, *, suspend: bool) -> KeyResult:
+    intents: list[Intent] = []
+    if suspend and live.state is KeyState.ACTIVE:
+        intents.append(Move(KeyState.ACTIVE, KeyState.SUSPENDED, Reason.REMOVED))
+    if live.owner is not None:
+        intents.append(Mark(live.owner, None))
+    intents.append(Forget())
+    note = "it keeps working; keyplan no longer looks after it"
+    if suspend:
+        note = "it is suspended; keyplan no longer looks after it"
+    return KeyResult(_diff(leaving, Action.FORGET, tuple(intents), note))
+
+
+def _destroy(leaving: Leaving, live: Observation) -> KeyResult:
+    """The next stage of the staged destroy."""
+    resource, capabilities = leaving.resource, leaving.capabilities
+    if capabilities.deletion is Deletion.FORBIDDEN:
+        return KeyResult(findings=(_undeletable(leaving),))
+    if live.deletion_at is not None or (
+        resource.phase is Phase.PENDING_DELETION and capabilities.deletion is Deletion.IMMEDIATE
+    ):
+        return _pending(leaving, live)
+    terms = deletion_terms(resource.attributes)
+    intents: list[Intent] = []
+    if live.state is KeyState.ACTIVE:
+        intents.append(Move(KeyState.ACTIVE, KeyState.SUSPENDED, _reason(leaving)))
+    soak = parse_duration(terms.soak)
+    if resource.phase is Phase.SOAKING:
+        soaked = parse_instant(resource.until)
+        if soaked > leaving.now and not intents:
+            due = Due(resource.address, "soak ends, deletion is scheduled", soaked)
+            return KeyResult(due=(due,))
+    elif soak:
+        until = leaving.now + soak
+        intents.append(Enter(Phase.SOAKING, format_instant(until)))
+        note = (
+            f"suspended until {format_date(until)}; deletion is scheduled by the next apply after"
+        )
+        return KeyResult(_diff(leaving, Action.UPDATE, tuple(intents), note))
+    return _schedule(leaving, intents, terms.window)
+
+
+def _schedule(leaving: Leaving, intents: list[Intent], declared: str) -> KeyResult:
+    capabilities, resource = leaving.capabilities, leaving.resource
+    window = parse_duration(declared)
+    if capabilities.deletion is Deletion.SCHEDULED:
+        window = max(window, capabilities.min_window)
+        if capabilities.max_window is not None:
+            window = min(window, capabilities.max_window)
+    until = leaving.now + window
+    text = f"{window.days}d" if not window.seconds else declared
+    if capabilities.deletion is Deletion.SCHEDULED:
+        intents.append(Schedule(text, format_instant(until)))
+        note = f"can be cancelled until {format_date(until)}, then its material is gone for good"
+    else:
+        intents.append(Enter(Phase.PENDING_DELETION, format_instant(until)))
+        note = (
+            f"stays suspended until {format_date(until)}; the first apply after that destroys it"
+            " for good"
+        )
+    notes = (note, *_derived_note(resource))
+    due = Due(resource.address, "destroyed", until)
+    return KeyResult(_diff(leaving, Action.DELETE, tuple(intents), *notes), due=(due,))
+
+
+def _derived_note(resource: ResourceState) -> tuple[str, ...]:
+    if resource.attributes.get("relation") != "derives":
+        return ()
+    parent = resource.attributes.get("parent", "its parent")
+    return (f"destroys nothing while {parent} lives: the key can be derived again",)
+
+
+def _pending(leaving: Leaving, live: Observation) -> KeyResult:
+    """The window runs; when keyplan has the clock and it ran out, the end comes now."""
+    resource = leaving.resource
+    if live.deletion_at is not None:
+        due = Due(resource.address, "destroyed", live.deletion_at)
+        if resource.phase is Phase.PENDING_DELETION:
+            return KeyResult(due=(due,))
+        enter = Enter(Phase.PENDING_DELETION, format_instant(live.deletion_at))
+        note = "somebody scheduled its deletion; keyplan takes note"
+        return KeyResult(_diff(leaving, Action.UPDATE, (enter,), note), due=(due,))
+    until = parse_instant(resource.until)
+    if until > leaving.now:
+        return KeyResult(due=(Due(resource.address, "destroyed", until),))
+    intents: tuple[Intent, ...] = (Destroy(),)
+    if live.state is KeyState.ACTIVE:
+        intents = (Move(KeyState.ACTIVE, KeyState.SUSPENDED, Reason.DUE), *intents)
+    return KeyResult(
+        _diff(leaving, Action.DELETE, intents, "its material is gone for good", due=True)
+    )
+
+
+def _protected(leaving: Leaving) -> Finding:
+    address = leaving.resource.address
+    if leaving.destroying:
+        advice = (
+            "`keyplan destroy` does not override protection. Apply `deletion: {protection: false}`"
+            f" first, or add `removed: [{{from: '{address}', mode: destroy}}]` and apply that."
+        )
+        what = f"{address} is protected and cannot be destroyed"
+    else:
+        advice = (
+            f"Put the key back, or say what becomes of it: `removed: [{{from: '{address}',"
+            " mode: forget}]` (or suspend, or destroy)."
+        )
+        what = f"{address} is no longer declared, and it is protected"
+    return Finding("KP-PLAN-006", Severity.ERROR, what, address, None, advice)
+
+
+def _undeletable(leaving: Leaving) -> Finding:
+    resource = leaving.resource
+    return Finding(
+        "KP-PLAN-007",
+        Severity.ERROR,
+        f"{resource.address} cannot be destroyed: {resource.provider} never destroys keys",
+        resource.address,
+        None,
+        f"Write `removed: [{{from: '{resource.address}', mode: suspend}}]` instead.",
+    )
+
+
+def orphaning_findings(
+    leaving: Mapping[Address, KeyDiff], staying: Mapping[Address, Address | None]
+) -> list[Finding]:
+    """Keys that stay while the parent that protects their material is destroyed.
+
+    `staying` maps each key that stays to its protecting parent.
+    """
+    findings = []
+    for child, parent in staying.items():
+        diff = leaving.get(parent) if parent else None
+        if diff is None or diff.action is not Action.DELETE:
+            continue
+        findings.append(
+            Finding(
+                "KP-HIER-022",
+                Severity.ERROR,
+                f"{parent} cannot be destroyed while {child} depends on its material",
+                parent,
+                None,
+                f"Destroy {child} first, or give it another parent and apply that.",
+            )
+        )
+    return findings

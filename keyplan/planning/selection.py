@@ -1,0 +1,72 @@
+"""`--target` and `--exclude`: which keys a plan looks at.
+
+Rules: a target brings everything it depends on, an exclusion takes everything that
+depends on it, so that what is left can be applied. A name without an index means every
+instance. A selection that matches nothing is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from keyplan.errors import PlanningError
+from keyplan.model.address import Address, matches
+from keyplan.plans.options import PlanOptions
+
+
+def select(
+    addresses: Collection[Address],
+    dependencies: Mapping[Address, tuple[Address, ...]],
+    options: PlanOptions,
+) -> frozenset[Address]:
+    """The addresses that the plan looks at."""
+    everything = frozenset(addresses)
+    if options.targets:
+        chosen = _named(options.targets, everything, "--target")
+        return _closure(chosen, dependencies) & everything
+    if options.excludes:
+        dropped = _named(options.excludes, everything, "--exclude")
+        return everything - _closure(dropped, _reversed(dependencies))
+    return everything
+
+
+def _named(
+    patterns: Collection[str], addresses: frozenset[Address], option: str
+) -> frozenset[Address]:
+    chosen: set[Address] = set()
+    for pattern in patterns:
+        found = {
+            address
+            for address in addresses
+            if matches(pattern, address) or matches(f"{pattern}[*]", address)
+        }
+        if not found:
+            raise PlanningError(
+                f"{option} {pattern} names no key",
+                why="Neither the configuration nor the state has a key of that address.",
+                advice="Write an address as the plan shows it, such as 'key.master[\"prod\"]'.",
+            )
+        chosen |= found
+    return frozenset(chosen)
+
+
+def _closure(
+    start: frozenset[Address], edges: Mapping[Address, tuple[Address, ...]]
+) -> frozenset[Address]:
+    reached, waiting = set(start), list(start)
+    while waiting:
+        for neighbour in edges.get(waiting.pop(), ()):
+            if neighbour not in reached:
+                reached.add(neighbour)
+                waiting.append(neighbour)
+    return frozenset(reached)
+
+
+def _reversed(
+    edges: Mapping[Address, tuple[Address, ...]],
+) -> dict[Address, tuple[Address, ...]]:
+    backwards: dict[Address, tuple[Address, ...]] = {}
+    for address, dependencies in edges.items():
+        for dependency in dependencies:
+            backwards[dependency] = (*backwards.get(dependency, ()), address)
+    return backwards
