@@ -1,0 +1,1 @@
+"""The parts of `keyplan.testing.provider_contract`, one module per group of musts."""
