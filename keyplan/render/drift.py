@@ -1,0 +1,160 @@
+"""The section Drift: what was changed outside keyplan, and what this plan does about it.
+
+Rules: worst first; each drifted key says how to keep what is there and how to undo it;
+an attribute that keyplan does not manage is said to have changed and is never touched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keyplan.model.address import Address
+from keyplan.model.values import Value
+from keyplan.plans.changes import DriftItem, DriftKind, DriftResponse
+from keyplan.plans.plan import PlanMode
+from keyplan.render.attributes import COLUMN, INDENT, explained
+from keyplan.render.fold import fold
+from keyplan.render.layout import clean, count, entry, paragraph, with_right
+from keyplan.render.values import attribute_text, grant_text, is_long, policy_change, text_of
+from keyplan.render.view import PlanView
+from keyplan.render.words import RESPONSES, place
+
+_SEVERITY = {kind: number for number, kind in enumerate(DriftKind)}
+
+
+@dataclass(frozen=True, slots=True)
+class DriftedKey:
+    """Everything that drifted on one key, worst first."""
+
+    address: Address
+    items: tuple[DriftItem, ...]
+
+    @property
+    def worst(self) -> DriftItem:
+        """The item to speak of first."""
+        return self.items[0]
+
+
+def drifted_keys(items: tuple[DriftItem, ...]) -> tuple[DriftedKey, ...]:
+    """Drift by key, the worst key first."""
+    found: dict[Address, list[DriftItem]] = {}
+    for item in sorted(items, key=lambda item: (_SEVERITY[item.kind], item.address, item.path)):
+        found.setdefault(item.address, []).append(item)
+    return tuple(DriftedKey(address, tuple(group)) for address, group in found.items())
+
+
+def drift_section(view: PlanView) -> list[str]:
+    """The section with its title; empty if there is none."""
+    keys = drifted_keys(view.plan.drift)
+    if not keys:
+        return []
+    folded = fold(keys, _likeness, full=view.options.full)
+    lines = [f"Drift   changed outside keyplan since serial {view.plan.serial}", ""]
+    for key in folded.shown:
+        lines += [*_key_lines(view, key), ""]
+    for likeness, more in folded.more.items():
+        text = f"! {count(more, 'more key')}: {likeness} (show all: {view.options.show_all})"
+        lines += [*paragraph(text, 2, 4), ""]
+    return lines
+
+
+def drift_headline(key: DriftedKey) -> str:
+    """`key.ledger was suspended`: the drift of a key in a few words."""
+    item = key.worst
+    name = item.path.partition(":")[0]
+    if item.kind is DriftKind.VANISHED:
+        return f"{key.address} is gone"
+    if item.path == "state":
+        return f"{key.address} became {text_of(item.live)}"
+    if len(key.items) > 1:
+        return f"{key.address}: {count(len(key.items), 'attribute')} changed, {name} among them"
+    return f"{key.address}: {name} was changed ({item.kind.value})"
+
+
+def _likeness(key: DriftedKey) -> str:
+    names = dict.fromkeys(item.path.partition(":")[0] for item in key.items)
+    return f"{', '.join(names)}, {key.worst.kind.value}, plan {RESPONSES[key.worst.response]}"
+
+
+def _key_lines(view: PlanView, key: DriftedKey) -> list[str]:
+    head = paragraph(f"! {clean(key.address)}", 2, 6)
+    lines = with_right(head, view.facts_text(key.address, key.worst.provider))
+    for item in key.items:
+        lines += _item_lines(view, item)
+    answers = dict.fromkeys(item.response for item in key.items)
+    for response in answers:
+        of_it = [item for item in key.items if item.response is response]
+        what = RESPONSES[response]
+        if len(answers) > 1:
+            names = ", ".join(dict.fromkeys(item.path.partition(":")[0] for item in of_it))
+            what = f"{what}: {names}"
+        lines += entry(INDENT, "this plan", what)
+        lines += _advice(of_it[0])
+    return lines
+
+
+def _item_lines(view: PlanView, item: DriftItem) -> list[str]:
+    name, _, element = item.path.partition(":")
+    if item.kind is DriftKind.VANISHED:
+        return entry(INDENT, "key", "in the state, and not at the provider any more")
+    if element:
+        show = grant_text if name == "grants" else text_of
+        return entry(INDENT, name, f"{element}: {_pair(show(item.applied), show(item.live))}")
+    if name == "policy":
+        lines = entry(INDENT, name, policy_change(item.applied, item.live))
+    else:
+        lines = entry(
+            INDENT, name, _pair(attribute_text(name, item.applied), attribute_text(name, item.live))
+        )
+    if is_long(item.applied) or is_long(item.live):
+        found = view.explainer.explain(item.applied, item.live)
+        lines += explained(found, COLUMN) if found else []
+    return lines
+
+
+def _pair(applied: str, live: str) -> str:
+    return f"{applied} -> {live}"
+
+
+def _advice(item: DriftItem) -> list[str]:
+    match item.response:
+        case DriftResponse.REVERT:
+            return _keep(item)
+        case DriftResponse.REPORT:
+            undo = entry(INDENT, "to undo it", "write `lifecycle: {on_drift: revert}` and apply")
+            return _keep(item) + undo
+        case DriftResponse.LEAVE:
+            return entry(INDENT, "to manage it", "declare the value that it should have")
+        case DriftResponse.BLOCK if item.kind is DriftKind.VANISHED:
+            text = "restore the key, or name it under `removed` with `mode: forget`"
+            return entry(INDENT, "next", text)
+        case DriftResponse.BLOCK | DriftResponse.ACCEPT | DriftResponse.AGREED:
+            return []
+
+
+def _keep(item: DriftItem) -> list[str]:
+    text = declaration(item.path, item.live)
+    words = f"write `{text}`" if text else "declare what is there now"
+    return with_right(entry(INDENT, "to keep it", words), place(item.position))
+
+
+def declaration(path: str, value: Value) -> str:
+    """How the language writes a value, `state: suspended`; empty if that takes more than a line."""
+    name, _, element = path.partition(":")
+    if name in ("policy", "grants") or is_long(value) or isinstance(value, list | dict):
+        return ""
+    text = "none" if value is None else text_of(value)
+    if not element:
+        return f"{name}: {text}"
+    return f"{name}: {{{element}: {text}}}" if name == "labels" else ""
+
+
+def mode_title(mode: PlanMode) -> str:
+    """What a plan of that mode is, for its first line; empty for an ordinary one."""
+    match mode:
+        case PlanMode.DESTROY:
+            return "destroy"
+        case PlanMode.REFRESH_ONLY:
+            return "refresh only: no key is changed"
+        case PlanMode.NORMAL:
+            return ""

@@ -1,0 +1,143 @@
+"""The page: 80 columns of plain ASCII, a label column, a right-hand column.
+
+Rules: no line that leaves this module is longer than `WIDTH`; whatever is not
+printable ASCII is escaped (a CI log is not always UTF-8, and a value from a service
+must not be able to move a terminal's cursor); nothing is ever cut off, only wrapped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+WIDTH = 80
+"""No line is longer."""
+
+RIGHT = 78
+"""Where the right-hand column ends."""
+
+LABEL = 13
+"""The width of the label column, its gap included."""
+
+GAP = 2
+"""The least space between a text and what stands at the right of it."""
+
+_LEAST = 16
+_TOKEN = re.compile(r"\S+")
+
+
+def clean(text: str) -> str:
+    """The text as printable ASCII on one line; the rest escaped as in Python source."""
+    if text.isascii() and text.isprintable():
+        return text
+    escaped = text.encode("unicode_escape").decode("ascii")
+    return escaped.replace("\\\\", "\\")
+
+
+def wrap(text: str, width: int, first: int | None = None) -> list[str]:
+    """The text in lines of at most `width` columns, the first of at most `first`.
+
+    Breaks at spaces; a longer word (an ARN, a digest) is broken where the line ends.
+    White space inside the text collapses. An empty text is one empty line.
+    """
+    text = clean(text)
+    room = width if first is None else first
+    if len(text) <= room and "  " not in text:
+        return [text.strip()]
+    lines: list[str] = []
+    line = ""
+    for word in _TOKEN.findall(text):
+        rest = word
+        while True:
+            candidate = f"{line} {rest}" if line else rest
+            if len(candidate) <= room:
+                line = candidate
+                break
+            if line or len(rest) <= width:  # `first` may be narrower than what follows
+                lines.append(line)
+            else:
+                lines.append(rest[:room])
+                rest = rest[room:]
+            line, room = "", width
+    return [*lines, line] if line else lines or [""]
+
+
+def paragraph(text: str, indent: int = 0, hanging: int | None = None) -> list[str]:
+    """The text wrapped at the page's width, further lines indented by `hanging`."""
+    after = indent if hanging is None else hanging
+    lines = wrap(text, max(_LEAST, WIDTH - after), max(_LEAST, WIDTH - indent))
+    return [
+        f"{' ' * (after if number else indent)}{line}".rstrip() for number, line in enumerate(lines)
+    ]
+
+
+def entry(indent: int, label: str, text: str, *, width: int = LABEL) -> list[str]:
+    """A label with its value beside it; the value keeps its own column when it wraps.
+
+    A label too long for its column has the value on the next line.
+    """
+    label = clean(label)
+    column = min(indent + width, WIDTH - _LEAST)
+    lines = wrap(text, WIDTH - column)
+    if len(label) >= column - indent and label:
+        head = paragraph(label, indent)
+        return head + [f"{' ' * column}{line}".rstrip() for line in lines]
+    start = f"{' ' * indent}{label}".ljust(column)
+    return [
+        f"{' ' * column if number else start}{line}".rstrip() for number, line in enumerate(lines)
+    ]
+
+
+def with_right(lines: Sequence[str], right: str, *, end: int = RIGHT) -> list[str]:
+    """Lines with a text in the right-hand column of the last, or below it if that is too long."""
+    if not right:
+        return list(lines)
+    right = clean(right)
+    *head, last = lines or [""]
+    if len(last) + GAP + len(right) <= end:
+        return [*head, last + right.rjust(end - len(last))]
+    if len(right) <= end - GAP:
+        return [*head, last, right.rjust(end)]
+    return [*head, last, *(line.rjust(end) for line in wrap(right, end - GAP))]
+
+
+def listed(items: Iterable[str], *, final: str = " and ") -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    parts = list(items)
+    if len(parts) < 2:
+        return "".join(parts)
+    return ", ".join(parts[:-1]) + final + parts[-1]
+
+
+def some(items: Sequence[str], limit: int) -> str:
+    """The items joined by commas, or the first of them and how many more there are."""
+    if len(items) <= limit:
+        return ", ".join(items)
+    return f"{', '.join(items[:limit])} and {count(len(items) - limit, 'more', 'more')}"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 key`, `3 keys`, `3,000 keys`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def command(parts: Sequence[str], indent: int = 0) -> list[str]:
+    """A command to copy: wrapped between arguments with a trailing backslash.
+
+    An argument that is longer than a line is broken after a backslash too, which a
+    shell joins again.
+    """
+    lines: list[str] = []
+    line = " " * indent
+    further = " " * (indent + 4)
+    for part in parts:
+        addition = clean(part)
+        if len(line) + len(addition) + 3 > WIDTH and line.strip():
+            lines.append(f"{line} \\")
+            line = further
+        while len(line) + len(addition) + 3 > WIDTH:
+            room = WIDTH - len(line) - 3
+            lines.append(f"{line}{' ' if line.strip() else ''}{addition[:room]}\\")
+            line, addition = "", addition[room:]
+        line = f"{line} {addition}" if line.strip() else f"{line}{addition}"
+    return [*lines, line]
