@@ -1,0 +1,1 @@
+"""Stores for keyplan's state. `local` keeps it in files beside the stack."""

@@ -1,0 +1,192 @@
+"""What an operation makes of a key, as far as that is known without asking the provider.
+
+Rules: pure; nothing that is passed in is changed. `symbolic` is used where a provider did
+not say how the key looks afterwards; a later read-back (`observed`) replaces it. An
+attribute that is unset is `None`, as providers report it; one that is absent is not known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import assert_never
+
+from keyplan.model.keys import KeyState
+from keyplan.model.observations import KeyVersion, Observation
+from keyplan.model.operations import (
+    AcceptVersion,
+    ActivateVersion,
+    AdoptKey,
+    CancelDeletion,
+    ChangePrimary,
+    ChangeState,
+    CreateAlias,
+    CreateGrant,
+    CreateKey,
+    DeleteAlias,
+    DestroyKey,
+    DestroyVersion,
+    ForgetKey,
+    IssueCertificate,
+    MoveAlias,
+    Operation,
+    PutDocument,
+    PutLabels,
+    PutPolicy,
+    RecordAttributes,
+    ReplicateKey,
+    RetireVersion,
+    RevokeGrant,
+    RewrapKey,
+    RotateKey,
+    ScheduleDeletion,
+    SetAttribute,
+    SetOwner,
+)
+from keyplan.model.values import Value
+from keyplan.state.model import ResourceState
+
+
+def observed(resource: ResourceState, observation: Observation) -> ResourceState:
+    """The key as it was read back.
+
+    Recorded attributes stay: they are the state's own, also where the service reports
+    something under the same name (`usage: wrap` reads back as `encrypt` on AWS). What
+    could not be read this time stays as it was last known.
+    """
+    before = resource.attributes
+    kept = (resource.recorded | observation.unreadable) & before.keys()
+    return replace(
+        resource,
+        attributes={**observation.attributes, **{name: before[name] for name in kept}},
+        owner=observation.owner,
+        versions=tuple(sorted(observation.versions, key=lambda version: version.number)),
+    )
+
+
+def symbolic(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
+    resource: ResourceState, operation: Operation, *, at: datetime
+) -> ResourceState:
+    """The key after the operation, were nothing else to happen. `at` dates a new version."""
+    match operation:
+        case CreateKey(owner=owner, attributes=attributes):
+            facts = _facts(operation)
+            return replace(resource, owner=owner, attributes={**facts, **attributes})
+        case ReplicateKey(owner=owner, attributes=attributes):
+            facts = {"state": KeyState.ACTIVE.value}
+            return replace(resource, owner=owner, attributes={**facts, **attributes})
+        case ScheduleDeletion() | CancelDeletion():
+            return _set(resource, "state", KeyState.SUSPENDED.value)
+        case SetOwner(after=owner):
+            return replace(resource, owner=owner)
+        case ChangeState(after=state):
+            return _set(resource, "state", state.value)
+        case SetAttribute(attribute=attribute, after=after):
+            return _set(resource, attribute, after)
+        case PutLabels(put=put, remove=remove):
+            labels = {**_map(resource, "labels"), **put}
+            return _set(resource, "labels", {n: labels[n] for n in labels if n not in remove})
+        case RewrapKey(after=parent):
+            return _set(resource, "parent", None if parent is None else str(parent))
+        case IssueCertificate(profile=profile):
+            return _set(resource, "certificate", dict(profile))
+        case PutPolicy(after=policy):
+            return _set(resource, "policy", policy)
+        case CreateGrant(grant=grant, terms=terms):
+            return _set(resource, "grants", {**_map(resource, "grants"), grant: dict(terms)})
+        case RevokeGrant(grant=grant):
+            grants = _map(resource, "grants")
+            return _set(resource, "grants", {n: grants[n] for n in grants if n != grant})
+        case CreateAlias(alias=alias) | MoveAlias(alias=alias):
+            return _aliases(resource, {*_names(resource), alias})
+        case DeleteAlias(alias=alias):
+            return without_alias(resource, alias)
+        case RotateKey(version=number):
+            made = KeyVersion(number, at, KeyState.ACTIVE)
+            older = {version.number: version for version in resource.versions}
+            versioned = replace(resource, versions=tuple({**older, number: made}.values()))
+            return _versions(versioned, {number - 1: KeyState.DEACTIVATED})
+        case ActivateVersion(before=before, after=number):
+            return _versions(resource, {before: KeyState.DEACTIVATED, number: KeyState.ACTIVE})
+        case RetireVersion(version=number):
+            return _versions(resource, {number: KeyState.SUSPENDED})
+        case AcceptVersion(version=number):
+            return _versions(resource, {number: KeyState.DEACTIVATED})
+        case DestroyVersion(version=number):
+            return _versions(resource, {number: KeyState.DESTROYED})
+        case ChangePrimary(after=primary):
+            return _set(resource, "primary", primary)
+        case PutDocument(kind=kind, document=document, after=after):
+            return _document(resource, kind, document, after)
+        case RecordAttributes(before=before_values, after=after_values):
+            gone = before_values.keys() - after_values.keys()
+            return recorded(resource, {**dict.fromkeys(gone), **after_values})
+        case AdoptKey() | ForgetKey() | DestroyKey():
+            return resource  # they change which keys there are, not what they are
+        case _:
+            assert_never(operation)
+
+
+def recorded(resource: ResourceState, values: dict[str, Value]) -> ResourceState:
+    """The key with recorded attributes written; `None` removes one. Observed ones stay."""
+    written = {name: value for name, value in values.items() if value is not None}
+    removed = (values.keys() - written.keys()) & resource.recorded
+    kept = {name: value for name, value in resource.attributes.items() if name not in removed}
+    return replace(
+        resource,
+        attributes={**kept, **written},
+        recorded=(resource.recorded - removed) | written.keys(),
+    )
+
+
+def without_alias(resource: ResourceState, alias: str) -> ResourceState:
+    """The key without a name."""
+    return _aliases(resource, _names(resource) - {alias})
+
+
+def _facts(operation: CreateKey) -> dict[str, Value]:
+    facts: dict[str, Value] = {
+        "usage": operation.usage,
+        "algorithm": operation.algorithm,
+        "state": KeyState.ACTIVE.value,
+    }
+    if operation.parent is not None:
+        facts |= {"parent": str(operation.parent), "relation": operation.relation}
+    return facts
+
+
+def _set(resource: ResourceState, name: str, value: Value) -> ResourceState:
+    return replace(resource, attributes={**resource.attributes, name: value})
+
+
+def _map(resource: ResourceState, name: str) -> dict[str, Value]:
+    found = resource.attributes.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _names(resource: ResourceState) -> set[str]:
+    found = resource.attributes.get("aliases")
+    return {str(name) for name in found} if isinstance(found, list) else set()
+
+
+def _aliases(resource: ResourceState, names: set[str]) -> ResourceState:
+    return _set(resource, "aliases", [*sorted(names)])
+
+
+def _versions(resource: ResourceState, states: dict[int, KeyState]) -> ResourceState:
+    return replace(
+        resource,
+        versions=tuple(
+            replace(version, state=states.get(version.number, version.state))
+            for version in resource.versions
+        ),
+    )
+
+
+def _document(resource: ResourceState, kind: str, document: str, after: Value) -> ResourceState:
+    """Documents of a provider's own kinds stand under `documents`, by kind and name."""
+    documents = _map(resource, "documents")
+    of_kind = documents.get(kind)
+    named = {**of_kind, document: after} if isinstance(of_kind, dict) else {document: after}
+    remaining: Value = {name: value for name, value in named.items() if value is not None}
+    return _set(resource, "documents", {**documents, kind: remaining})
