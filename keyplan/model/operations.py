@@ -17,7 +17,7 @@ written to a plan file or a journal reads back equal (`keyplan.model.encoding`).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias, TypeGuard
 
 from keyplan.model.address import Address
 from keyplan.model.keys import KeyState
@@ -358,6 +358,6 @@ Operation: TypeAlias = RemoteOperation | StateOperation
 STATE_OPERATIONS = (RecordAttributes, AdoptKey, ForgetKey)
 
 
-def is_remote(operation: Operation) -> bool:
+def is_remote(operation: Operation) -> TypeGuard[RemoteOperation]:
     """Whether it makes a call to a provider."""
     return not isinstance(operation, STATE_OPERATIONS)

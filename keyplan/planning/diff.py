@@ -194,15 +194,7 @@ def _update(wanted: Wanted, resource: ResourceState, live: Observation, world: W
         dependencies=edges if tuple(edges) != resource.dependencies else None,
         notes=notes,
     )
-    empty = not (
-        diff.attributes
-        or diff.recorded
-        or diff.intents
-        or diff.manage
-        or diff.unmanage
-        or diff.dependencies is not None
-    )
-    return KeyResult(None if empty else diff, tuple(findings), timely.due)
+    return KeyResult(diff if diff.has_work else None, tuple(findings), timely.due)
 
 
 def _main_reason(changes: list[AttributeChange], intents: list[Intent]) -> Reason:

@@ -14,8 +14,7 @@ from keyplan.model.keys import KeyState
 from keyplan.model.observations import Observation, OwnerMark
 from keyplan.model.resources import DesiredKey
 from keyplan.model.values import Value
-from keyplan.plans.changes import Action, AttributeChange, Due, Reason
-from keyplan.plans.findings import Finding
+from keyplan.plans.changes import Action, AttributeChange, Reason
 from keyplan.state.model import Phase, ResourceState
 
 
@@ -142,11 +141,14 @@ class KeyDiff:
     dependencies: tuple[Address, ...] | None = None
     notes: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class DiffResult:
-    """Everything diffing found: what to do, what blocks, what time will bring."""
-
-    diffs: Mapping[Address, KeyDiff]
-    findings: tuple[Finding, ...] = ()
-    due: tuple[Due, ...] = ()
+    @property
+    def has_work(self) -> bool:
+        """Whether anything at all happens to the key."""
+        return bool(
+            self.attributes
+            or self.recorded
+            or self.intents
+            or self.manage
+            or self.unmanage
+            or self.dependencies is not None
+        )

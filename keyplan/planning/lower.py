@@ -228,6 +228,8 @@ def _create(diff: KeyDiff, intent: Create, capabilities: Capabilities) -> Iterat
         {name: value for name, value in diff.wanted.items() if name not in carried}
     )
     later -= record.keys()
+    if diff.wanted.get("state") == KeyState.ACTIVE:
+        later -= {"state"}  # a new key is active
     operation = CreateKey(
         target=diff.address,
         owner=intent.owner,
@@ -317,7 +319,7 @@ def _grant(diff: KeyDiff, change: AttributeChange, name: str) -> Iterator[Draft]
 
 def _records(diff: KeyDiff) -> Iterator[Draft]:
     """One state operation for everything that needs no call."""
-    drafted = {change.path for change in diff.attributes} | {"state", "certificate"}
+    drafted = {change.path for change in diff.attributes} | _settled_by_intents(diff)
     manage = tuple(path for path in diff.manage if path not in drafted)
     unmanage = tuple(path for path in diff.unmanage if path not in drafted)
     parent = next((change for change in diff.recorded if change.path == "parent"), None)
@@ -334,6 +336,22 @@ def _records(diff: KeyDiff) -> Iterator[Draft]:
         yield _draft(
             diff, RecordAttributes(diff.address, before, after), Reason.DECLARED, settlement
         )
+
+
+def _settled_by_intents(diff: KeyDiff) -> set[str]:
+    """Paths whose management starts with an operation that an intent becomes."""
+    settled: set[str] = set()
+    for intent in diff.intents:
+        match intent:
+            case Move():
+                settled.add("state")
+            case Certify():
+                settled.add("certificate")
+            case TakeAlias(alias):
+                settled.add(f"aliases:{alias}")
+            case _:
+                pass
+    return settled
 
 
 def _rewraps(diff: KeyDiff) -> bool:

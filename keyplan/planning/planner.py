@@ -16,6 +16,7 @@ from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
 from keyplan.model.stack import StackMode
 from keyplan.planning.access import AccessView, access_changes, policy_stages
+from keyplan.planning.aliases import without_moved_aliases
 from keyplan.planning.changes import output_changes, parents_of, resource_changes
 from keyplan.planning.diff import KeyResult, World, diff_declared
 from keyplan.planning.drift import DriftContext, drift_of
@@ -158,6 +159,7 @@ def _compare(inputs: _Inputs) -> _Compared:
         return _Compared(accept_drift(drift, inputs.state, inputs.world.live), drift)
     results = dict(_results(inputs))
     diffs = {address: result.diff for address, result in results.items() if result.diff}
+    diffs = without_moved_aliases(diffs)
     findings = [finding for result in results.values() for finding in result.findings]
     findings += orphaning_findings(diffs, _protected_by(inputs, diffs))
     due = {due for result in results.values() for due in result.due}

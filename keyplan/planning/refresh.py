@@ -74,6 +74,7 @@ def assume(state: State) -> RefreshedState:
             id=resource.id,
             attributes={"state": "active", **resource.attributes},
             owner=resource.owner,
+            versions=resource.versions,
             deletion_at=parse_instant(resource.until) if pending else None,
         )
     return RefreshedState(live=live)

@@ -1,0 +1,46 @@
+"""Aliases that move between two keys of one stack: one step, not a delete and a create.
+
+An alias that one key takes from another must not also be taken off the other: the move
+does both at once, so that the name never points nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from keyplan.model.address import Address
+from keyplan.planning.intents import KeyDiff, TakeAlias
+from keyplan.plans.changes import Reason
+
+
+def without_moved_aliases(diffs: Mapping[Address, KeyDiff]) -> dict[Address, KeyDiff]:
+    """The diffs, with withdrawals dropped that a move performs; empty diffs vanish."""
+    moved: dict[Address, set[str]] = {}
+    for diff in diffs.values():
+        for intent in diff.intents:
+            if isinstance(intent, TakeAlias) and intent.source is not None:
+                moved.setdefault(intent.source, set()).add(f"aliases:{intent.alias}")
+    result = dict(diffs)
+    for source, paths in moved.items():
+        if source not in result:
+            continue
+        kept = _without(result[source], paths)
+        if kept is None:
+            del result[source]
+        else:
+            result[source] = kept
+    return result
+
+
+def _without(diff: KeyDiff, paths: set[str]) -> KeyDiff | None:
+    kept = replace(
+        diff,
+        attributes=tuple(
+            change
+            for change in diff.attributes
+            if change.path not in paths or change.reason is not Reason.WITHDRAWN
+        ),
+        unmanage=tuple(path for path in diff.unmanage if path not in paths),
+    )
+    return kept if kept.has_work else None

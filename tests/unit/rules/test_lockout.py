@@ -1,0 +1,60 @@
+"""Control counts only where it holds whatever the situation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from keyplan.access.atoms import Atom
+from keyplan.model.address import Address
+from keyplan.model.policies import Effect
+from keyplan.rules.lockout import PolicyStage, administrators, prove_no_lockout
+
+KEY = Address("key.a")
+
+
+def allow(principal: str = "admin", **more: Any) -> Atom:
+    return Atom(Effect.ALLOW, principal, "set_policy", **more)
+
+
+def deny(principal: str = "admin", **more: Any) -> Atom:
+    return Atom(Effect.DENY, principal, "set_policy", **more)
+
+
+@pytest.mark.parametrize(
+    ("atoms", "able"),
+    [
+        ([allow()], {"admin"}),
+        ([], set()),
+        ([Atom(Effect.ALLOW, "admin", "describe")], set()),
+        ([allow(when='{"mfa":true}')], set()),
+        ([allow(unless='{"mfa":true}')], set()),
+        ([allow(expires_at="2027-01-01T00:00:00Z")], set()),
+        ([allow(), deny()], set()),
+        ([allow(), deny("*")], set()),
+        ([allow(), deny("somebody", when='{"mfa":true}')], {"admin"}),
+        ([allow(), deny(when='{"mfa":true}')], set()),
+        ([allow(), allow("other")], {"admin", "other"}),
+    ],
+)
+def test_who_surely_keeps_control(atoms: list[Atom], able: set[str]) -> None:
+    assert administrators(atoms) == able
+
+
+def test_every_stage_must_leave_somebody() -> None:
+    proof = prove_no_lockout(
+        [
+            PolicyStage(KEY, 1, [allow(), allow("other")]),
+            PolicyStage(KEY, 2, [allow("other")]),
+            PolicyStage(Address("key.b"), 3, []),
+        ]
+    )
+    (finding,) = proof.findings
+    assert "key.b after step 3" in finding.summary
+    assert finding.blocks
+
+
+def test_it_names_who_can_in_every_stage() -> None:
+    stages = [PolicyStage(KEY, 1, [allow(), allow("x")]), PolicyStage(KEY, 2, [allow()])]
+    assert prove_no_lockout(stages).always == {"admin"}
