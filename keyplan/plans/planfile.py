@@ -19,32 +19,38 @@ from keyplan.plans.records import decode_record, encode_record
 FORMAT = 1
 """The version of the plan file's own format."""
 
+_HEAD, _MIDDLE, _TAIL = b'{"digest":"', b'",\n"body":', b"}\n"
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
 _AGAIN = "Make a new plan: keyplan plan --out FILE"
 
 
 def write_plan(plan: Plan) -> bytes:
-    """The plan as the bytes of a plan file."""
-    body = _text({"format": FORMAT, "checksum": plan.checksum, "plan": encode_record(plan)})
-    return f'{{"digest":"{_digest(body)}",\n"body":{body}}}\n'.encode()
+    """The plan as the bytes of a plan file: one line per step, change and finding."""
+    record = encode_record(plan)
+    parts = ",\n".join(f"{_text(name)}:{_lines(record[name])}" for name in sorted(record))
+    body = f'{{"checksum":"{plan.checksum}","format":{FORMAT},"plan":{{\n{parts}}}}}'.encode()
+    return _HEAD + _digest(body) + _MIDDLE + body + _TAIL
 
 
 def read_plan(content: bytes) -> Plan:
     """The plan in a plan file; raises `PlanFileError` for anything else."""
-    try:
-        document = json.loads(content)
-        digest, body = document["digest"], document["body"]
-        written, checksum, data = body["format"], body["checksum"], body["plan"]
-    except (ValueError, KeyError, TypeError):
-        raise PlanFileError("this is not a keyplan plan file", advice=_AGAIN) from None
-    if written != FORMAT:
-        raise PlanFileError(
-            f"the plan file has format {written}; this keyplan reads format {FORMAT}",
-            advice=_AGAIN,
-        )
-    if not hmac.compare_digest(str(digest), _digest(_text(body))):
+    digest, body = _taken_apart(content)
+    if not hmac.compare_digest(digest, _digest(body)):
         raise PlanFileError(
             "the plan file was altered after it was written",
             why="Its digest does not fit.",
+            advice=_AGAIN,
+        )
+    try:
+        document = json.loads(body)
+        written, checksum, data = document["format"], document["checksum"], document["plan"]
+    except (ValueError, KeyError, TypeError):
+        raise _not_a_plan() from None
+    if written != FORMAT:
+        raise PlanFileError(
+            f"the plan file has format {written}; this keyplan reads format {FORMAT}",
             advice=_AGAIN,
         )
     try:
@@ -56,9 +62,28 @@ def read_plan(content: bytes) -> Plan:
     return plan
 
 
+def _taken_apart(content: bytes) -> tuple[bytes, bytes]:
+    """The digest and the body, byte for byte as they were written."""
+    start = len(_HEAD) + 64
+    fits = content.startswith(_HEAD) and content[start:].startswith(_MIDDLE)
+    if not (fits and content.endswith(_TAIL)):
+        raise _not_a_plan()
+    return content[len(_HEAD) : start], content[start + len(_MIDDLE) : -len(_TAIL)]
+
+
+def _not_a_plan() -> PlanFileError:
+    return PlanFileError("this is not a keyplan plan file", advice=_AGAIN)
+
+
+def _lines(data: Any) -> str:
+    if not isinstance(data, list) or not data:
+        return _text(data)
+    return "[\n" + ",\n".join(_text(item) for item in data) + "]"
+
+
 def _text(data: Any) -> str:
-    return json.dumps(data, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(data)
 
 
-def _digest(body: str) -> str:
-    return hashlib.sha256(body.encode()).hexdigest()
+def _digest(body: bytes) -> bytes:
+    return hashlib.sha256(body).hexdigest().encode()

@@ -23,7 +23,8 @@ from keyplan.model.values import Unknown
 Record = TypeVar("Record")
 _Decoder: TypeAlias = Callable[[Any], Any]
 
-_OPERATIONS = get_args(Operation)
+_OPERATIONS = frozenset(get_args(Operation))
+_PLAIN = frozenset({str, int, float, bool, type(None), Address})
 
 
 class _AnyValue:
@@ -39,6 +40,21 @@ _STAND_INS = {"Value": _AnyValue, "Operation": _AnyOperation}
 
 def encode_record(item: Any) -> Any:
     """Plain JSON data for a record, or for anything that may stand in one."""
+    kind = type(item)
+    if kind in _PLAIN:
+        return item
+    if kind is dict:
+        return {name: encode_record(part) for name, part in item.items()}
+    if kind is tuple or kind is list:
+        return [encode_record(part) for part in item]
+    if kind in _OPERATIONS:
+        return encode_operation(item)
+    if is_dataclass(kind) and kind is not Unknown:
+        return {name: encode_record(getattr(item, name)) for name in _names(kind)}
+    return _encode_leaf(item)
+
+
+def _encode_leaf(item: Any) -> Any:
     match item:
         case datetime():
             return format_instant(item)
@@ -46,22 +62,19 @@ def encode_record(item: Any) -> Any:
             return item.value
         case str():
             return str(item)
-        case bool() | int() | float() | None:
-            return item
         case Unknown():
             return encode_value(item)
         case frozenset() | set():
             return sorted(encode_record(part) for part in item)
-        case tuple() | list():
-            return [encode_record(part) for part in item]
         case Mapping():
             return {str(name): encode_record(part) for name, part in item.items()}
-        case _ if isinstance(item, _OPERATIONS):
-            return encode_operation(item)
-        case _ if is_dataclass(item):
-            return {part.name: encode_record(getattr(item, part.name)) for part in fields(item)}
         case _:
             raise TypeError(f"cannot be written: {type(item).__name__}")
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(part.name for part in fields(kind))
 
 
 def decode_record(kind: type[Record], data: Any) -> Record:
