@@ -1,0 +1,1 @@
+"""A keyplan provider for Acme's vault."""
