@@ -10,7 +10,7 @@ from keyplan.diagnostics import Diagnostic
 from keyplan.errors import KeyplanError
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818  # an error is what it becomes at its place
     """What is wrong with an expression, without its place. Fields as in `Diagnostic`."""
 
     def __init__(self, code: str, summary: str, *, why: str = "", advice: str = "") -> None:
@@ -19,6 +19,15 @@ class Fault(Exception):
         self.summary = summary
         self.why = why
         self.advice = advice
+
+
+class PlacedFault(Fault):
+    """A fault found while parsing: `start` and `end` are offsets in what is parsed."""
+
+    def __init__(self, fault: Fault, start: int, end: int = 0) -> None:
+        super().__init__(fault.code, fault.summary, why=fault.why, advice=fault.advice)
+        self.start = start
+        self.end = end
 
 
 class ExpressionError(KeyplanError):

@@ -8,10 +8,30 @@ are resolved first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+import stat
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from keyplan.diagnostics import Diagnostics
+from keyplan.diagnostics import Diagnostics, Position
+
+MAX_FILE_BYTES = 10_000_000
+"""The largest configuration file."""
+
+MAX_READ_BYTES = 1 << 20
+"""The largest file that an expression may read: as much as a string may hold."""
+
+_ENTRY_FILE = "keyplan.yaml"
+_SUFFIX = ".keyplan.yaml"
+_OWN_FOLDER = ".keyplan"
+
+# C0 and C1 controls but tab and line feed; line separators that YAML 1.1 counts and
+# editors do not; marks that change the direction of text (CVE-2021-42574); zero-width
+# characters; non-characters.
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028\u2029"
+    "\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufffe\uffff]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +45,11 @@ class SourceFile:
     path: Path
     text: str
     lines: tuple[str, ...]
+
+    @classmethod
+    def of(cls, name: str, path: Path, text: str) -> SourceFile:
+        """A file with the lines of its text."""
+        return cls(name, path, text, tuple(text.split("\n")))
 
     def line(self, number: int) -> str:
         """A line by its number from 1; empty beyond the end."""
@@ -48,14 +73,185 @@ class FileAccessError(Exception):
         self.advice = advice
 
 
-def read_stack(root: Path, diagnostics: Diagnostics) -> SourceSet:
-    """Read the files of the stack at `root`. Files that cannot be used are reported and left out."""
-    raise NotImplementedError
+def read_stack(root: Path, diagnostics: Diagnostics, *, stack: Path | None = None) -> SourceSet:
+    """Read the configuration files of `root`; what cannot be used is reported and left out.
+
+    `stack` is the stack's own directory when `root` is that of a module below it: names
+    are then relative to the stack.
+    """
+    top = stack or root
+    paths = _configuration_files(root)
+    if not paths:
+        _report_nothing_there(root, diagnostics)
+    files: list[SourceFile] = []
+    for path in paths:
+        name = path.relative_to(top).as_posix() if path.is_relative_to(top) else path.name
+        try:
+            content = _read_below(top, path, MAX_FILE_BYTES)
+        except FileAccessError as error:
+            diagnostics.error(
+                "KP-LANG-002",
+                f"{name} {error.summary}",
+                position=Position(name, 1, 1),
+                advice=error.advice,
+            )
+            continue
+        source = _decode(name, path, content, diagnostics)
+        if source is not None:
+            files.append(source)
+    return SourceSet(root, tuple(files))
 
 
 def read_file_below(root: Path, base: Path, relative: str) -> str:
     """The text of `relative`, as seen from `base`, if it is below `root`.
 
-    Raises `FileAccessError`.
+    Raises `FileAccessError` if it is not, is too large, is not UTF-8, cannot be read,
+    or is in keyplan's own folder, where secrets may be.
     """
-    raise NotImplementedError
+    if not relative or "\0" in relative:
+        raise FileAccessError("is not a path")
+    if Path(relative).is_absolute():
+        raise FileAccessError(
+            "is an absolute path",
+            "Write it relative to the file that reads it, and keep it inside the stack.",
+        )
+    content = _read_below(root, base / relative, MAX_READ_BYTES)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise FileAccessError("is not UTF-8 text", "Only text can be read.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class StackFiles:
+    """What `file` and `templatefile` of a stack read with; each file is read once."""
+
+    root: Path
+    _texts: dict[tuple[Path, str], str] = field(default_factory=dict)
+
+    def read(self, base: Path, relative: str) -> str:
+        """The text of `relative` as seen from `base`. Raises `FileAccessError`."""
+        key = (base, relative)
+        if key not in self._texts:
+            self._texts[key] = read_file_below(self.root, base, relative)
+        return self._texts[key]
+
+
+def _configuration_files(root: Path) -> list[Path]:
+    try:
+        names = sorted(path.name for path in root.iterdir())
+    except OSError:
+        return []
+    return [
+        root / name
+        for name in names
+        if name == _ENTRY_FILE or (name.endswith(_SUFFIX) and not name.startswith("."))
+    ]
+
+
+def _report_nothing_there(root: Path, diagnostics: Diagnostics) -> None:
+    if not root.is_dir():
+        diagnostics.error(
+            "KP-LANG-001",
+            f"there is no directory {root}",
+            advice="Check the path, or name the stack's directory with --chdir.",
+        )
+        return
+    other = sorted(
+        path.name
+        for path in root.iterdir()
+        if path.name == "keyplan.yml" or path.name.endswith(".keyplan.yml")
+    )
+    if other:
+        advice = f"Rename {other[0]} to {other[0].removesuffix('.yml')}.yaml."
+    else:
+        advice = "Start one with `keyplan init`, or name the stack's directory with --chdir."
+    diagnostics.error(
+        "KP-LANG-001",
+        f"there is no keyplan.yaml in {root}",
+        why="a stack is a directory with keyplan.yaml or files that end in .keyplan.yaml",
+        advice=advice,
+    )
+
+
+def _read_below(root: Path, path: Path, limit: int) -> bytes:
+    """The bytes of a regular file whose real place is below `root`."""
+    try:
+        real_root = root.resolve(strict=True)
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(real_root):
+            raise FileAccessError(
+                "leaves the stack", "Copy the file into the stack: only what is below it is read."
+            )
+        if _OWN_FOLDER in real.relative_to(real_root).parts:
+            raise FileAccessError(
+                f"is in {_OWN_FOLDER}, which is keyplan's own", "Keep the file somewhere else."
+            )
+        status = real.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise FileAccessError("is not a regular file")
+        with real.open("rb") as stream:
+            content = stream.read(limit + 1)
+    except FileNotFoundError:
+        raise FileAccessError("does not exist", "Check the path.") from None
+    except RuntimeError:  # a loop of links, before Python 3.13
+        raise FileAccessError("is a link that leads back to itself") from None
+    except OSError as error:
+        raise FileAccessError(f"cannot be read: {error.strerror}") from None
+    if len(content) > limit:
+        raise FileAccessError(
+            f"is larger than {limit:,} bytes", "Split it into several files, or make it smaller."
+        )
+    return content
+
+
+def _decode(name: str, path: Path, content: bytes, diagnostics: Diagnostics) -> SourceFile | None:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        diagnostics.error(
+            "KP-LANG-003",
+            f"{name} is UTF-16",
+            position=Position(name, 1, 1),
+            advice="Save it as UTF-8.",
+        )
+        return None
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line = before.count(b"\n") + 1
+        column = len(before.rpartition(b"\n")[2].decode("utf-8")) + 1
+        diagnostics.error(
+            "KP-LANG-003",
+            f"{name} is not UTF-8",
+            position=Position(name, line, column),
+            why=f"byte 0x{content[error.start]:02x} is not part of a UTF-8 character",
+            advice="Save the file as UTF-8.",
+        )
+        return None
+    source = SourceFile.of(name, path, text.replace("\r\n", "\n"))
+    return None if _report_forbidden(source, diagnostics) else source
+
+
+def _report_forbidden(source: SourceFile, diagnostics: Diagnostics) -> bool:
+    found = _FORBIDDEN.search(source.text)
+    if found is None:
+        return False
+    before = source.text[: found.start()]
+    line = before.count("\n") + 1
+    column = len(before) - (before.rfind("\n") + 1) + 1
+    code_point = f"U+{ord(found[0]):04X}"
+    diagnostics.error(
+        "KP-LANG-004",
+        f"{source.name} contains the invisible character {code_point}",
+        position=Position(source.name, line, column, column + 1),
+        snippet=_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", source.line(line)),
+        why="what a reviewer sees would not be what keyplan reads",
+        advice=f"Remove it, or write it as an escape in double quotes ({_escape(found[0])}).",
+    )
+    return True
+
+
+def _escape(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"

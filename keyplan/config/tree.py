@@ -1,13 +1,16 @@
 """Stage 2: one file's text as light nodes with positions.
 
-Rules: nodes are built from the parser's events, never composed. Scalars are not
-resolved: a node has the text as written and whether it was quoted; the field decides
-what it means. Tags, merge keys, keys that are not text, duplicate keys, a second
-document and excessive depth or alias expansion are reported with their place.
+Rules: nodes are built from the parser's events, never composed, and nothing recurses:
+text that is nested too deeply is refused while it is read (composing it would crash
+the process). Scalars are not resolved: a node has the text as written and whether it
+was quoted; the field decides what it means. Tags, merge keys, keys that are not text,
+duplicate keys, a second document and excessive alias expansion are reported with their
+place, and reading goes on, so that one run reports them all.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TypeAlias
 
 from keyplan.config.source import SourceFile
@@ -16,23 +19,39 @@ from keyplan.diagnostics import Diagnostics, Position
 MAX_DEPTH = 100
 """Levels of nesting; deeper text is refused while it is read."""
 
+MAX_ALIASED = 100_000
+"""Nodes that a file's aliases may repeat altogether."""
+
 
 class ScalarNode:
-    """Text as written. `quoted` also for block scalars (`|`, `>`)."""
+    """Text as written, escapes resolved. `quoted` is true for block scalars (`|`, `>`) too."""
 
     __slots__ = ("column", "file", "line", "quoted", "text")
 
-    def __init__(self, text: str, quoted: bool, line: int, column: int, file: SourceFile) -> None:  # noqa: FBT001
+    def __init__(
+        self,
+        text: str,
+        line: int,
+        column: int,
+        file: SourceFile,
+        quoted: bool = False,  # noqa: FBT001, FBT002  # positional: one is made per scalar
+    ) -> None:
         self.text = text
-        self.quoted = quoted
         self.line = line
         self.column = column
         self.file = file
+        self.quoted = quoted
 
     @property
     def position(self) -> Position:
-        """Where it starts; a quoted one at its quote."""
-        return Position(self.file.name, self.line, self.column)
+        """Where it starts, a quoted one at its quote. The end is known for plain text."""
+        plain_end = self.column + len(self.text)
+        line = self.file.line(self.line)
+        known = not self.quoted and line[self.column - 1 : plain_end - 1] == self.text
+        return Position(self.file.name, self.line, self.column, plain_end if known else 0)
+
+    def __repr__(self) -> str:
+        return f"ScalarNode({self.text!r})"
 
 
 class Entry:
@@ -52,7 +71,7 @@ class Entry:
 
 
 class MapNode:
-    """A map, in the order written."""
+    """A map, in the order written. At its first key, or at its brace."""
 
     __slots__ = ("column", "entries", "file", "line")
 
@@ -64,12 +83,15 @@ class MapNode:
 
     @property
     def position(self) -> Position:
-        """Where its first key or its brace stands."""
+        """Where it starts."""
         return Position(self.file.name, self.line, self.column)
+
+    def __repr__(self) -> str:
+        return f"MapNode({sorted(self.entries)})"
 
 
 class ListNode:
-    """A list."""
+    """A list. At its first dash, or at its bracket."""
 
     __slots__ = ("column", "file", "items", "line")
 
@@ -81,8 +103,11 @@ class ListNode:
 
     @property
     def position(self) -> Position:
-        """Where its first dash or its bracket stands."""
+        """Where it starts."""
         return Position(self.file.name, self.line, self.column)
+
+    def __repr__(self) -> str:
+        return f"ListNode({len(self.items)} items)"
 
 
 Node: TypeAlias = ScalarNode | MapNode | ListNode
@@ -94,12 +119,43 @@ def parse(source: SourceFile, diagnostics: Diagnostics) -> MapNode | None:
     Never raises: everything wrong is added to `diagnostics`. Where parsing can go on
     it does, so a returned map may belong to a file with errors.
     """
-    raise NotImplementedError
+    node = parse_any(source, diagnostics)
+    if isinstance(node, MapNode):
+        return node
+    if isinstance(node, ScalarNode) and not node.text and not node.quoted:
+        return MapNode({}, 1, 1, source)
+    if node is not None:
+        diagnostics.error(
+            "KP-LANG-016",
+            f"{source.name} does not hold a map of blocks",
+            position=node.position,
+            snippet=snippet(node),
+            advice="Start with a block: `key:` or `provider:`, its entries indented below it.",
+        )
+    return None
+
+
+def parse_any(source: SourceFile, diagnostics: Diagnostics) -> Node | None:
+    """As `parse`, for text whose outermost value may be of any kind. Empty text is empty."""
+    from keyplan.config.building import build  # noqa: PLC0415  # PyYAML is needed only here
+
+    return build(source, diagnostics)
 
 
 def snippet(node: Node) -> str:
     """The source line on which the node starts, unchanged."""
     return node.file.line(node.line)
+
+
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+_WORDS: dict[str, bool | None] = {
+    "true": True,
+    "false": False,
+    "": None,
+    "~": None,
+    "null": None,
+    "none": None,
+}
 
 
 def plain_value(node: ScalarNode) -> str | int | float | bool | None:
@@ -109,4 +165,13 @@ def plain_value(node: ScalarNode) -> str | int | float | bool | None:
     `null` and `none` are `None`, and a number is one only if JSON would write it
     exactly so: `1.10`, `012`, `1e5` and `0x1f` stay text, and nothing written is lost.
     """
-    raise NotImplementedError
+    text = node.text
+    if node.quoted:
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if len(text) <= 20 and _NUMBER.fullmatch(text):
+        number = float(text) if "." in text else int(text)
+        if repr(number) == text:
+            return number
+    return text

@@ -1,0 +1,264 @@
+"""Jinja2's nodes to ours: this conversion is the whitelist of the language.
+
+Rules: a node that is not named here is an error that says so, at its column, before
+anything is evaluated; functions exist or not, and take the number of arguments they
+take, when the expression is parsed. References are collected on the way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from jinja2 import nodes
+
+from keyplan.config.engine import computing as c
+from keyplan.config.engine import reading as r
+from keyplan.config.engine.checks import CHECKS
+from keyplan.config.engine.functions import FUNCTIONS
+from keyplan.config.engine.limits import MAX_NUMBER, too_deep
+from keyplan.config.engine.operators import is_number
+from keyplan.config.engine.references import ANY_INDEX, Path
+from keyplan.config.engine.run import Expression
+from keyplan.config.faults import Fault, PlacedFault
+from keyplan.config.report import suggest_or_list
+from keyplan.model.address import quote
+
+MAX_LEVELS = 100
+"""How deep an expression may be nested; each `+` of a chain is a level."""
+
+_ARITHMETIC: Mapping[type[nodes.Node], str] = {
+    nodes.Add: "+",
+    nodes.Sub: "-",
+    nodes.Mul: "*",
+    nodes.Div: "/",
+    nodes.FloorDiv: "//",
+    nodes.Mod: "%",
+}
+_LITERAL = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[0-9][0-9.eE]*|[A-Za-z]+", re.DOTALL)
+
+
+class Converter:
+    """Converts one expression. `references` collects what it reads, loop names excepted."""
+
+    def __init__(self, text: str, base: int, bound: frozenset[str]) -> None:
+        self.text = text
+        self.base = base
+        self.bound = bound
+        self.references: list[Path] = []
+
+    def convert(self, node: nodes.Expr, level: int = 1) -> Expression:
+        """One node and what is below it."""
+        if level > MAX_LEVELS:
+            raise PlacedFault(too_deep(), self.base)
+        level += 1
+        match node:
+            case nodes.Name() | nodes.Getattr() | nodes.Getitem():
+                return self._reading(node, level)
+            case nodes.Const():
+                return self._literal(node)
+            case nodes.Call():
+                return self._call(node, level)
+            case nodes.CondExpr():
+                return self._conditional(node, level)
+            case nodes.List(items=items) | nodes.Tuple(items=items):
+                members = tuple(self.convert(item, level) for item in items)
+                start = self._start(node)
+                end = self._after("])", members[-1].end if members else start + 1)
+                return c.ListLiteral(start, end, members)
+            case nodes.Dict(items=pairs):
+                return self._map(node, pairs, level)
+            case _:
+                return self._operator(node, level)
+
+    def _operator(self, node: nodes.Expr, level: int) -> Expression:
+        match node:
+            case nodes.Compare():
+                return self._comparison(node, level)
+            case nodes.And():
+                return self._logic(node, level, until=False)
+            case nodes.Or():
+                return self._logic(node, level, until=True)
+            case nodes.Not(node=inner):
+                negated = self.convert(inner, level)
+                return c.Not(self._start(node), negated.end, negated)
+            case nodes.Neg(node=inner):
+                number = self.convert(inner, level)
+                return c.Negative(self._start(node), number.end, number)
+            case nodes.Concat(nodes=parts):
+                texts = tuple(self.convert(part, level) for part in parts)
+                return c.Join(texts[0].start, texts[-1].end, texts)
+            case nodes.Test():
+                return self._check(node, level)
+            case nodes.BinExpr() if type(node) in _ARITHMETIC:
+                left, right = self.convert(node.left, level), self.convert(node.right, level)
+                symbol = _ARITHMETIC[type(node)]
+                return c.Arithmetic(left.start, right.end, symbol, left, right)
+            case _:
+                raise self._refused(node)
+
+    # -- places --------------------------------------------------------------------------
+
+    def _start(self, node: nodes.Node) -> int:
+        return self.base + node.lineno  # our tokens carry offsets instead of lines
+
+    def _after(self, closing: str, end: int) -> int:
+        """Just behind the next closing bracket at or after `end`, if white space leads to it."""
+        found = re.compile(rf"[\s,)]*[{re.escape(closing)}]").match(self.text, end - self.base)
+        return self.base + found.end() if found else end
+
+    # -- reading -------------------------------------------------------------------------
+
+    def _reading(self, node: nodes.Expr, level: int) -> Expression:
+        expression, path = self._chain(node, level)
+        if path:
+            self.references.append(path)
+        return expression
+
+    def _chain(self, node: nodes.Expr, level: int) -> tuple[Expression, Path]:
+        """Attributes and entries; the path is empty if no name of the scope starts it."""
+        if level > MAX_LEVELS:
+            raise PlacedFault(too_deep(), self.base)
+        match node:
+            case nodes.Name(name=name):
+                start = self._start(node)
+                if name in self.bound:
+                    return r.Local(start, start + len(name), name), ()
+                return r.Name(start, start + len(name), name), (name,)
+            case nodes.Getattr(node=inner, attr=name):
+                base, path = self._chain(inner, level + 1)
+                end = self.base + self.text.index(name, node.lineno) + len(name)
+                return r.Attribute(base.start, end, base, name), path and (*path, name)
+            case nodes.Getitem(node=inner, arg=nodes.Slice() as cut):
+                return self._slice(inner, cut, level + 1), ()
+            case nodes.Getitem(node=inner, arg=arg):
+                base, path = self._chain(inner, level + 1)
+                key = self.convert(arg, level + 1)
+                item = r.Item(base.start, self._after("]", key.end), base, key)
+                return item, path and (*path, _index(key))
+            case _:
+                return self.convert(node, level), ()
+
+    def _slice(self, inner: nodes.Expr, cut: nodes.Slice, level: int) -> Expression:
+        base = self.convert(inner, level)
+        if cut.step is not None:
+            raise self._fault(cut, "KP-EXPR-003", "a slice has no step")
+        begin = self.convert(cut.start, level) if cut.start is not None else None
+        stop = self.convert(cut.stop, level) if cut.stop is not None else None
+        last = stop or begin or base
+        return r.Slice(base.start, self._after("]", last.end), base, begin, stop)
+
+    def _literal(self, node: nodes.Const) -> Expression:
+        start = self._start(node)
+        found = _LITERAL.match(self.text, node.lineno)
+        end = self.base + found.end() if found else start + 1
+        value = node.value
+        if is_number(value) and abs(value) > MAX_NUMBER:
+            fault = Fault("KP-EXPR-013", "the number is out of range", why="numbers have 64 bits")
+            raise PlacedFault(fault, start, end)
+        return r.Literal(start, end, value)
+
+    # -- computing -----------------------------------------------------------------------
+
+    def _call(self, node: nodes.Call, level: int) -> Expression:
+        callee = node.node
+        if isinstance(callee, nodes.Getattr):
+            name = callee.attr
+            raise self._fault(
+                node,
+                "KP-EXPR-003",
+                "there are no methods",
+                f"Write {name}(x)." if name in FUNCTIONS else "Functions are written length(x).",
+            )
+        if not isinstance(callee, nodes.Name):
+            raise self._fault(node, "KP-EXPR-003", "only functions can be called")
+        start, name = self._start(callee), callee.name
+        function = FUNCTIONS.get(name)
+        if function is None:
+            raise PlacedFault(
+                Fault(
+                    "KP-EXPR-007",
+                    f"there is no function {name}",
+                    advice=suggest_or_list(name, FUNCTIONS, "Functions"),
+                ),
+                start,
+                start + len(name),
+            )
+        if node.kwargs or node.dyn_args is not None or node.dyn_kwargs is not None:
+            raise self._fault(callee, "KP-EXPR-008", "arguments have no names here", function.usage)
+        arguments = tuple(self.convert(argument, level) for argument in node.args)
+        end = self._after(")", arguments[-1].end if arguments else start + len(name) + 1)
+        if not function.accepts(len(arguments)):
+            raise PlacedFault(function.wrong_number(len(arguments)), start, end)
+        return c.Call(start, end, name, function.call, arguments)
+
+    def _comparison(self, node: nodes.Compare, level: int) -> Expression:
+        first = self.convert(node.expr, level)
+        rest = tuple((operand.op, self.convert(operand.expr, level)) for operand in node.ops)
+        return c.Comparison(first.start, rest[-1][1].end, first, rest)
+
+    def _logic(self, node: nodes.BinExpr, level: int, *, until: bool) -> Expression:
+        left, right = self.convert(node.left, level), self.convert(node.right, level)
+        return c.Logic(left.start, right.end, left, right, until=until)
+
+    def _conditional(self, node: nodes.CondExpr, level: int) -> Expression:
+        yes = self.convert(node.expr1, level)
+        test = self.convert(node.test, level)
+        no = self.convert(node.expr2, level) if node.expr2 is not None else None
+        return c.Conditional(yes.start, (no or test).end, test, yes, no)
+
+    def _check(self, node: nodes.Test, level: int) -> Expression:
+        inner = self.convert(node.node, level)
+        check = CHECKS.get(node.name)
+        found = re.compile(rf"\s*\)*\s*is\s+(?:not\s+)?{re.escape(node.name)}").match(
+            self.text, inner.end - self.base
+        )
+        end = self.base + found.end() if found else inner.end
+        if check is None or node.args or node.kwargs:
+            raise PlacedFault(
+                Fault(
+                    "KP-EXPR-003",
+                    f"there is no test `is {node.name}`",
+                    advice=suggest_or_list(node.name, CHECKS, "Tests"),
+                ),
+                inner.start,
+                end,
+            )
+        return c.Check(inner.start, end, inner, check)
+
+    def _map(self, node: nodes.Expr, pairs: list[nodes.Pair], level: int) -> Expression:
+        items = tuple(
+            (self.convert(pair.key, level), self.convert(pair.value, level)) for pair in pairs
+        )
+        start = self._start(node)
+        return c.MapLiteral(
+            start, self._after("}", items[-1][1].end if items else start + 1), items
+        )
+
+    # -- refusing ------------------------------------------------------------------------
+
+    def _fault(self, node: nodes.Node, code: str, summary: str, advice: str = "") -> PlacedFault:
+        start = self._start(node)
+        return PlacedFault(Fault(code, summary, advice=advice), start, start + 1)
+
+    def _refused(self, node: nodes.Node) -> PlacedFault:
+        match node:
+            case nodes.Filter(name=name):
+                advice = "Functions are written length(x)."
+                if name in FUNCTIONS:
+                    advice = f"Write {FUNCTIONS[name].usage}."
+                return self._fault(node, "KP-EXPR-003", "there are no filters", advice)
+            case nodes.Pos():
+                return self._fault(node, "KP-EXPR-003", "a number needs no +", "Leave it out.")
+            case _:
+                kind = type(node).__name__.lower()
+                return self._fault(node, "KP-EXPR-003", f"{kind} is not part of the language")
+
+
+def _index(key: Expression) -> str:
+    if isinstance(key, r.Literal):
+        if isinstance(key.value, str):
+            return f"[{quote(key.value)}]"
+        if isinstance(key.value, int):
+            return f"[{key.value}]"
+    return ANY_INDEX
