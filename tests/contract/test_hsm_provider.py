@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from keyplan_hsm.plugin import PLUGIN, HsmPlugin
-from keyplan_hsm.settings import HsmSettings
 from pydantic import BaseModel
 
 from keyplan.sdk.provider import OpenContext
 from keyplan.testing.clock import DAWN
 from keyplan.testing.provider_contract import ProviderContract
+from keyplan_hsm.plugin import PLUGIN, HsmPlugin
+from keyplan_hsm.settings import HsmSettings
 
 
 class HsmContract(ProviderContract):
