@@ -38,12 +38,15 @@ class Identity:
     """Who and where a connection is. Bound into a plan: applying elsewhere is refused.
 
     `place` identifies the service instance (`111122223333, eu-west-1`, an HSM serial);
-    `principal` is who acts; `summary` is one line for people.
+    `principal` is who acts; `summary` is one line for people. `formerly` is the place
+    under which the same instance was known before it existed, where the first apply
+    makes it: a plan that is bound to that place still fits.
     """
 
     place: str
     principal: str
     summary: str
+    formerly: str = ""
 
 
 @dataclass(frozen=True, slots=True)
