@@ -42,10 +42,10 @@ def canonical_value(name: str, value: Value) -> Value:
 
 
 def _grant(terms: dict[str, Value]) -> Value:
-    return {
-        key: canonical_value("expires_at", _sorted(item)) if key == "expires_at" else _sorted(item)
-        for key, item in terms.items()
-    }
+    spelt: dict[str, Value] = {"context": {}}
+    for part, item in terms.items():
+        spelt[part] = canonical_value(part, item) if part == "expires_at" else _sorted(item)
+    return spelt
 
 
 def _sorted(value: Value) -> Value:

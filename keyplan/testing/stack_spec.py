@@ -74,7 +74,7 @@ class StatementSpec:
             self.effect,
             None
             if principals is None
-            else tuple(Address.of("principal", name) for name in principals),
+            else tuple(Address.of("principal", name) for name in sorted(principals)),
             frozenset(self.operations),
             when=context if self.context else {},
         )
@@ -186,8 +186,17 @@ class StackSpec:
         principals: Mapping[Address, Principal],
     ) -> DesiredKey:
         attributes = {name: _linked(name, value) for name, value in spec.attributes.items()}
+        attributes |= {
+            "tier": spec.tier.value,
+            "usage": spec.usage.value,
+            "algorithm": spec.algorithm,
+        }
         if scope:
             attributes["scope"] = dict(scope)
+        if spec.parent is not None:
+            attributes["parent"] = f"key.{spec.parent}"
+        if spec.relation is not None:
+            attributes["relation"] = spec.relation.value
         policy = None
         if spec.policies:
             admins = (Address.of("principal", "key_admins"),)
@@ -243,9 +252,8 @@ def _grant(terms: Mapping[str, Any]) -> Value:
     linked: dict[str, Value] = {
         "principal": [identity(name)],
         "operations": [*sorted(terms["operations"])],
+        "context": dict(terms.get("context", {})),
     }
-    if terms.get("context"):
-        linked["context"] = dict(terms["context"])
     return linked
 
 

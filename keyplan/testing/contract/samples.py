@@ -91,4 +91,4 @@ class Samples:
     def grant(self, usage_operations: frozenset[str]) -> dict[str, Value]:
         """Terms that let the user do what the key is for."""
         operations: list[Value] = [*sorted(usage_operations)]
-        return {"principal": [self.user], "operations": operations}
+        return {"principal": [self.user], "operations": operations, "context": {}}
