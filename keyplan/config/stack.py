@@ -1,0 +1,186 @@
+"""The `keyplan` block, `provider` blocks and `removed`: what becomes model values at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from keyplan import __version__
+from keyplan.config.decode import Decoded, evaluate
+from keyplan.config.decode_collections import RecordCodec
+from keyplan.config.decode_scalars import Mode, PlainCodec
+from keyplan.config.expressions import Scope
+from keyplan.config.fields import Kind, Plain
+from keyplan.config.language import KEYPLAN, REMOVED
+from keyplan.config.providers import check_settings
+from keyplan.config.report import Report, at, at_key, related, suggest_or_list
+from keyplan.config.tree import Entry, MapNode, Node, ScalarNode
+from keyplan.config.version import satisfies
+from keyplan.model.address import Address
+from keyplan.model.resources import Removed, RemovedMode
+from keyplan.model.stack import ProviderBlock, Safety, Stack, StackMode, StoreBlock
+from keyplan.model.values import Value
+from keyplan.sdk.provider import Plugin
+
+
+def read_stack_block(name: str, entries: Mapping[str, Entry], report: Report) -> Stack:
+    """The stack as its `keyplan` block describes it; what was reported keeps its default."""
+    if not entries:
+        return Stack(name)
+    first = next(iter(entries.values()))
+    node = MapNode(dict(entries), first.line, first.column, first.value.file)
+    codec = RecordCodec(KEYPLAN, Mode("keyplan", Kind.LITERAL))
+    fields = codec.decode(node, report)
+    if not isinstance(fields, dict):
+        return Stack(name)
+    _check_version(fields.get("required_version"), entries, report)
+    safety = fields.get("safety")
+    return Stack(
+        name,
+        StackMode(str(fields.get("mode", StackMode.MANAGE))),
+        _store(fields.get("state"), entries.get("state"), report),
+        _safety(safety if isinstance(safety, dict) else {}),
+    )
+
+
+def _check_version(wanted: object, entries: Mapping[str, Entry], report: Report) -> None:
+    if not isinstance(wanted, str):
+        return
+    place = at(entries["required_version"].value)
+    try:
+        fits = satisfies(__version__, wanted)
+    except ValueError as error:
+        report.error(
+            "KP-DECL-014", place, "keyplan.required_version is not a requirement",
+            why=str(error),
+        )  # fmt: skip
+        return
+    if not fits:
+        report.error(
+            "KP-DECL-013",
+            place,
+            f"this stack needs keyplan {wanted}",
+            why=f"this is keyplan {__version__}",
+            advice="Install a version that fits, or change required_version.",
+        )
+
+
+def _store(block: Decoded | None, entry: Entry | None, report: Report) -> StoreBlock:
+    if not isinstance(block, dict) or entry is None:
+        return StoreBlock()
+    if len(block) != 1:
+        report.error(
+            "KP-DECL-003",
+            at_key(entry),
+            f"keyplan.state names {len(block) or 'no'} stores",
+            advice="Name one: `state: {local: {path: keyplan.state.json}}`.",
+        )
+        return StoreBlock()
+    name, settings = next(iter(block.items()))
+    return StoreBlock(name, settings if isinstance(settings, dict) else {}, at_key(entry).position)
+
+
+def _safety(fields: Mapping[str, Value]) -> Safety:
+    usual = Safety()
+    return Safety(
+        max_delete=_number(fields.get("max_delete"), usual.max_delete),
+        max_update=_number(fields.get("max_update"), usual.max_update),
+        min_existing=int(_number(fields.get("min_existing"), usual.min_existing)),
+    )
+
+
+def _number(value: Value, usual: float) -> float:
+    return value if isinstance(value, int | float) else usual
+
+
+def read_providers(
+    entries: Mapping[str, Entry], plugins: Mapping[str, Plugin], scope: Scope, report: Report
+) -> tuple[dict[str, ProviderBlock], frozenset[str]]:
+    """Provider instances whose settings their models accept, and those that failed."""
+    blocks: dict[str, ProviderBlock] = {}
+    failed: set[str] = set()
+    for instance, entry in entries.items():
+        own = report.about(f"provider.{instance}")
+        plugin = plugins.get(instance.partition(".")[0])
+        if plugin is None:
+            _not_installed(instance, entry, plugins, own)
+            failed.add(instance)
+            continue
+        settings = _settings(instance, entry, scope, own)
+        if settings is not None:
+            check_settings(plugin.settings_model, settings, entry, f"provider.{instance}", own)
+        if settings is None or own.errors:
+            failed.add(instance)
+            continue
+        place = at_key(entry)
+        blocks[instance] = ProviderBlock(instance, settings, place.position, place.snippet)
+    return blocks, frozenset(failed)
+
+
+def _not_installed(
+    instance: str, entry: Entry, plugins: Mapping[str, Plugin], report: Report
+) -> None:
+    kind = instance.partition(".")[0]
+    installed = suggest_or_list(kind, plugins, "Installed")
+    report.error(
+        "KP-DECL-022",
+        at_key(entry),
+        f"no provider type {kind} is installed",
+        advice=f"{installed} Try `pip install 'keyplan[{kind}]'`.".strip(),
+    )
+
+
+def _settings(instance: str, entry: Entry, scope: Scope, report: Report) -> dict[str, Value] | None:
+    node = entry.value
+    if isinstance(node, ScalarNode) and not node.text and not node.quoted:
+        return {}
+    codec = PlainCodec(Plain(), Mode(f"provider.{instance}", Kind.TEMPLATE))
+    value = evaluate(codec.decode(node, report), scope, report)
+    if isinstance(value, dict):
+        return value
+    if not report.errors:
+        report.error(
+            "KP-DECL-003", at(node), f"provider.{instance} is not a map",
+            advice="Write its settings as a map, or {} for none.",
+        )  # fmt: skip
+    return None
+
+
+def read_removed(
+    nodes: Sequence[Node], declared: Mapping[str, Entry], report: Report
+) -> tuple[Removed, ...]:
+    """The `removed` entries; one whose key is still declared is an error."""
+    codec = RecordCodec(REMOVED, Mode("removed", Kind.LITERAL))
+    result: list[Removed] = []
+    for node in nodes:
+        fields = codec.decode(node, report)
+        if not isinstance(fields, dict) or not {"from", "mode"} <= fields.keys():
+            continue
+        pattern = str(fields["from"])
+        address = _removed_address(pattern)
+        if address is None:
+            report.error(
+                "KP-DECL-027",
+                at(node),
+                f"{pattern} is not the address of a key",
+                advice="""Write key.name, 'key.name["instance"]' or 'key.name["*"]'.""",
+            )
+        elif address.instance is None and address.name in declared:
+            report.about(pattern).error(
+                "KP-DECL-027",
+                at(node),
+                f"{pattern} is removed and still declared",
+                advice="Remove its declaration, or this entry.",
+                also=(related("declared here", at_key(declared[address.name])),),
+            )
+            report.errors += 1
+        else:
+            result.append(Removed(pattern, RemovedMode(str(fields["mode"])), at(node).position))
+    return tuple(result)
+
+
+def _removed_address(pattern: str) -> Address | None:
+    try:
+        address = Address(pattern.replace("*", "x"))
+    except ValueError:
+        return None
+    return address if address.kind == "key" else None

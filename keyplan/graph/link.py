@@ -1,0 +1,173 @@
+"""From a decoded configuration to the resource graph. The stage that knows all blocks.
+
+Rules: instances first, then principals, then keys in dependency order, then policies on
+keys, then outputs. All mistakes of a run are reported together. Whatever further rules
+the caller has (`keyplan.rules`) are given as `checks`, so that theirs are among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TypeAlias
+
+from keyplan.config.blocks import Block, Configuration, Positions, Snippets
+from keyplan.config.expressions import Scope
+from keyplan.config.loader import VariableInputs, read
+from keyplan.config.report import Report
+from keyplan.diagnostics import ConfigurationError, Diagnostic, Diagnostics
+from keyplan.graph.drafts import Draft
+from keyplan.graph.instances import expand
+from keyplan.graph.keys import Keys
+from keyplan.graph.policies import Policies
+from keyplan.graph.principals import evaluate_principals
+from keyplan.graph.resources import ResourceGraph
+from keyplan.graph.world import World
+from keyplan.model.address import Address
+from keyplan.model.policies import EffectivePolicy
+from keyplan.model.resources import DesiredKey
+from keyplan.model.stack import OutputBlock
+from keyplan.sdk.provider import Plugin
+
+Check: TypeAlias = Callable[[ResourceGraph], Iterable[Diagnostic]]
+"""A pure rule over a linked graph."""
+
+
+def load_graph(
+    root: Path,
+    *,
+    inputs: VariableInputs | None = None,
+    plugins: Mapping[str, Plugin],
+    environment: Mapping[str, str],
+    now: datetime | None = None,
+    checks: Sequence[Check] = (),
+) -> tuple[ResourceGraph, Diagnostics]:
+    """Load, link and check the stack at `root`; the diagnostics are warnings and notes.
+
+    Raises `ConfigurationError` with every diagnostic of all stages, in file order.
+    """
+    diagnostics = Diagnostics()
+    configuration = read(
+        root,
+        inputs=inputs or VariableInputs(),
+        plugins=plugins,
+        environment=environment,
+        diagnostics=diagnostics,
+    )
+    if configuration is None:
+        raise ConfigurationError(diagnostics.in_order())
+    graph = link_into(configuration, plugins=plugins, now=now, diagnostics=diagnostics)
+    for check in checks:
+        diagnostics.extend(check(graph))
+    diagnostics.raise_if_errors()
+    return graph, diagnostics
+
+
+def link(
+    configuration: Configuration,
+    *,
+    plugins: Mapping[str, Plugin],
+    now: datetime | None = None,
+) -> tuple[ResourceGraph, Diagnostics]:
+    """The resource graph, and warnings and notes. Raises `ConfigurationError`.
+
+    `now` is the instant of the run; only `max_ttl` constraints need it.
+    """
+    diagnostics = Diagnostics()
+    diagnostics.extend(configuration.warnings)
+    graph = link_into(configuration, plugins=plugins, now=now, diagnostics=diagnostics)
+    diagnostics.raise_if_errors()
+    return graph, diagnostics
+
+
+def link_into(
+    configuration: Configuration,
+    *,
+    plugins: Mapping[str, Plugin],
+    now: datetime | None,
+    diagnostics: Diagnostics,
+) -> ResourceGraph:
+    """As `link`, with mistakes added to `diagnostics`; the graph lacks what they spoilt."""
+    report = Report(diagnostics)
+    principals = expand("principal", configuration.principals, configuration, report)
+    world = World(
+        configuration,
+        plugins,
+        {name: plugin.capabilities() for name, plugin in plugins.items()},
+        evaluate_principals(configuration, principals, diagnostics),
+        principals,
+        expand("policy", configuration.policies, configuration, report),
+        expand("key", configuration.keys, configuration, report),
+        diagnostics,
+        now,
+    )
+    keys = Keys(world)
+    keys.evaluate()
+    policies = Policies(world, keys.names, keys.drafts.values())
+    policies.evaluate_shared()
+    finish = _Finish(policies)
+    desired = {address: finish.key(draft) for address, draft in keys.drafts.items()}
+    return ResourceGraph(
+        stack=configuration.stack,
+        providers=configuration.providers,
+        principals=world.principal_values,
+        keys=desired,
+        edges={address: tuple(keys.edges[address]) for address in desired},
+        removed=configuration.removed,
+        outputs=_outputs(configuration, keys, diagnostics),
+    )
+
+
+class _Finish:
+    """Puts keys and policies together. Blocks share their maps of positions."""
+
+    def __init__(self, policies: Policies) -> None:
+        self._policies = policies
+        self._places: dict[str, tuple[Positions, Snippets]] = {}
+
+    def key(self, draft: Draft) -> DesiredKey:
+        """The finished key."""
+        positions, snippets = self._places_of(draft.block)
+        policy: EffectivePolicy | None = self._policies.effective(draft)
+        return DesiredKey(
+            draft.address,
+            draft.provider,
+            draft.tier,
+            draft.usage,
+            draft.algorithm,
+            None if draft.parent is None else draft.parent.address,
+            draft.relation,
+            draft.attributes,
+            policy,
+            draft.keep_policy,
+            draft.lifecycle,
+            draft.depends_on,
+            draft.unenforced,
+            draft.settings,
+            positions,
+            snippets,
+        )
+
+    def _places_of(self, block: Block) -> tuple[Positions, Snippets]:
+        found = self._places.get(block.name)
+        if found is None:
+            found = self._places[block.name] = (Positions(block), Snippets(block))
+        return found
+
+
+def _outputs(
+    configuration: Configuration, keys: Keys, diagnostics: Diagnostics
+) -> dict[str, OutputBlock]:
+    """Outputs whose values could be evaluated; they may wait for apply."""
+    result: dict[str, OutputBlock] = {}
+    scope = Scope(keys.names, configuration.files)
+    for name, block in configuration.outputs.items():
+        address = Address.of("output", name)
+        values = block.values(scope, Report(diagnostics, address))
+        if "value" in values:
+            description = values.get("description")
+            result[name] = OutputBlock(
+                name, values["value"], description if isinstance(description, str) else ""
+            )
+    return result
