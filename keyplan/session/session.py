@@ -1,0 +1,313 @@
+"""The only caller of a provider: it retries, limits, checks, and lets nothing else through.
+
+Rules: whatever goes wrong in a provider leaves as a `ProviderError`; an exception of
+any other kind becomes a `ProviderDefectError` whose message repeats none of its text,
+because that could hold a secret. What promises that nothing was done is tried again;
+a lost answer never is. No two operations run on one key at once.
+
+Settings are validated by the provider's own model before anything is opened, and a
+message about them names the field and never repeats its value.
+
+After a `ProviderDefectError` from `execute` nobody knows whether the operation was
+done: treat it as a lost answer.
+"""
+
+from __future__ import annotations
+
+import random as _random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from keyplan.diagnostics import ConfigurationError, Diagnostic, Severity
+from keyplan.errors import KeyplanError, ProviderDefectError, ProviderError, RejectedError
+from keyplan.model.observations import Observation
+from keyplan.model.operations import MoveAlias, RemoteOperation
+from keyplan.model.stack import ProviderBlock
+from keyplan.sdk.capabilities import Capabilities
+from keyplan.sdk.provider import (
+    Bindings,
+    Identity,
+    OpenContext,
+    Outcome,
+    Page,
+    Plugin,
+    Provider,
+)
+from keyplan.session.clock import SYSTEM_CLOCK, Clock
+from keyplan.session.limits import KeyLocks, RateLimits
+from keyplan.session.promises import check_observation, check_outcome, check_reading, defect
+from keyplan.session.retry import RetryPolicy, with_retries
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+READ_DEADLINE = 120.0
+"""Seconds that one reading call may take, retries included."""
+
+T = TypeVar("T")
+
+
+class ProviderSession:
+    """An open provider, as the core uses it. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        instance: str,
+        plugin: Plugin,
+        provider: Provider,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008  (frozen)
+        random: Callable[[], float] = _random.random,
+    ) -> None:
+        self._instance = instance
+        self._plugin = plugin
+        self._provider = provider
+        self._clock = clock
+        self._retry = retry
+        self._random = random
+        self._limits = RateLimits(self.capabilities.rates, clock)
+        self._locks = KeyLocks()
+
+    @property
+    def instance(self) -> str:
+        """The provider block it serves: `hsm`, `aws.dr`."""
+        return self._instance
+
+    @property
+    def plugin(self) -> Plugin:
+        """The offline half."""
+        return self._plugin
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """The manifest."""
+        return self._plugin.capabilities()
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Who and where the connection is; asked once."""
+        return self._guarded("identify", lambda _: self._provider.identify())
+
+    # -- reading -------------------------------------------------------------------------
+
+    def read(self, ids: Sequence[str]) -> Mapping[str, Observation]:
+        """Read keys by id, in batches and threads; ids that do not exist are left out.
+
+        A limit on `read` counts keys, not batches: services that read one by one are
+        the ones that limit it.
+        """
+        wanted = list(dict.fromkeys(ids))
+        size = max(1, self.capabilities.read_batch)
+        chunks = [wanted[start : start + size] for start in range(0, len(wanted), size)]
+        if len(chunks) <= 1:
+            return self._read_chunk(chunks[0]) if chunks else {}
+        found: dict[str, Observation] = {}
+        with ThreadPoolExecutor(
+            max_workers=max(1, min(self.capabilities.threads, len(chunks))),
+            thread_name_prefix=f"read-{self._instance}",
+        ) as pool:
+            for part in pool.map(self._read_chunk, chunks):
+                found.update(part)
+        return found
+
+    def _read_chunk(self, ids: Sequence[str]) -> Mapping[str, Observation]:
+        found = self._guarded("read", lambda _: self._provider.read(ids), tokens=len(ids))
+        return check_reading(found, ids, self._plugin)
+
+    def scan(self) -> Iterator[Observation]:
+        """Everything the provider holds, page by page."""
+        cursor: str | None = None
+        while True:
+            page = self._page(cursor)
+            for observation in page.observations:
+                yield check_observation(observation, self._plugin.name, "scan")
+            if page.cursor is None:
+                return
+            if page.cursor == cursor:
+                raise defect(self._plugin.name, "scan", "a page's cursor must lead on")
+            cursor = page.cursor
+
+    def _page(self, cursor: str | None) -> Page:
+        return self._guarded("scan", lambda _: self._provider.scan(cursor))
+
+    def find(self, token: str) -> Observation | None:
+        """The key that carries an operation token, if any is visible yet."""
+        found = self._guarded("find", lambda _: self._provider.find(token))
+        if found is None:
+            return None
+        check_observation(found, self._plugin.name, "find")
+        if found.owner is not None and found.owner.token != token:
+            raise defect(self._plugin.name, "find", "the key must carry the token asked for")
+        return found
+
+    def find_alias(self, alias: str) -> str | None:
+        """The id of the key that an alias points to, if any."""
+        return self._guarded("find_alias", lambda _: self._provider.find_alias(alias))
+
+    # -- writing -------------------------------------------------------------------------
+
+    def execute(
+        self,
+        operation: RemoteOperation,
+        bindings: Bindings,
+        *,
+        expects: str | None = None,
+        deadline: float | None = None,
+    ) -> Outcome:
+        """Do one operation. `deadline` is in seconds and covers every try.
+
+        Raises `OutcomeUnknownError` if the answer was lost, and `ProviderDefectError`
+        if the provider failed in a way it should not: in both cases the effect may be
+        there. Any other `ProviderError` says that nothing was done.
+        """
+        name = operation.name
+        if name not in self.capabilities.operations:
+            raise RejectedError(
+                f"the provider {self._plugin.name} does not perform {name}",
+                target=operation.target,
+                operation=name,
+                advice="A plan that asks for it was made with another version. Plan again.",
+            )
+        keys = (
+            (operation.target, operation.source)
+            if isinstance(operation, MoveAlias)
+            else (operation.target,)
+        )
+        with self._locks.holding(keys):
+            outcome = self._guarded(
+                name,
+                lambda remaining: self._provider.execute(
+                    operation, bindings, expects=expects, deadline=remaining
+                ),
+                deadline=READ_DEADLINE if deadline is None else deadline,
+            )
+        return check_outcome(outcome, self._plugin.name, name)
+
+    def close(self) -> None:
+        """Release everything. Idempotent; a provider that fails here has nothing left to lose."""
+        try:
+            self._provider.close()
+        except Exception as error:
+            raise self._converted(error, "close") from error
+
+    # -- the guard -----------------------------------------------------------------------
+
+    def _guarded(
+        self,
+        operation: str,
+        call: Callable[[float], T],
+        *,
+        tokens: float = 1.0,
+        deadline: float = READ_DEADLINE,
+    ) -> T:
+        """The call under limits and retries. It is told how many seconds are left.
+
+        Waiting for the first turn does not count against the deadline: the queue is
+        keyplan's own, and its length says nothing about the service.
+        """
+        self._limits.acquire(operation, tokens)
+        until = self._clock.monotonic() + deadline
+        tries = 0
+
+        def once() -> T:
+            nonlocal tries
+            if tries:
+                self._limits.acquire(operation, tokens)
+            tries += 1
+            try:
+                return call(max(0.0, until - self._clock.monotonic()))
+            except ProviderError:
+                raise
+            except Exception as error:
+                raise self._converted(error, operation) from error
+
+        result = with_retries(
+            once,
+            policy=self._retry,
+            until=until,
+            clock=self._clock,
+            random=self._random,
+            throttled=lambda: self._limits.throttled(operation),
+        )
+        self._limits.passed(operation)
+        return result
+
+    def _converted(self, error: Exception, operation: str) -> ProviderError:
+        """A stray exception as one of ours, without its text."""
+        if isinstance(error, ProviderError):
+            return error
+        kind = error.error_class if isinstance(error, KeyplanError) else type(error).__name__
+        return ProviderDefectError(
+            f"the provider {self._plugin.name} failed in {operation} in a way it should not"
+            f" ({kind})",
+            target=self._instance,
+            operation=operation,
+            advice="This is a bug in the provider: --debug shows where. Report it to its authors.",
+        )
+
+
+# -- opening -----------------------------------------------------------------------------
+
+
+def open_session(
+    block: ProviderBlock, plugin: Plugin, context: OpenContext, *, clock: Clock = SYSTEM_CLOCK
+) -> ProviderSession:
+    """Connect to the provider that a block describes.
+
+    Raises `ConfigurationError` for settings that its model refuses, `ProviderError`
+    if it cannot be reached or used (an SDK that is not installed included).
+    """
+    settings = settings_of(block, plugin)
+    try:
+        provider = plugin.open(settings, context)
+    except KeyplanError:
+        raise
+    except ModuleNotFoundError as error:
+        raise ProviderError(
+            f"the Python module {error.name} is not installed",
+            target=f"provider {block.instance}",
+            advice=f"Install what it needs: pip install 'keyplan[{block.type}]'",
+        ) from error
+    except Exception as error:
+        raise ProviderDefectError(
+            f"the provider {plugin.name} cannot be opened ({type(error).__name__})",
+            target=block.instance,
+            operation="open",
+            advice="This is a bug in the provider: --debug shows where. Report it to its authors.",
+        ) from error
+    return ProviderSession(block.instance, plugin, provider, clock=clock)
+
+
+def settings_of(block: ProviderBlock, plugin: Plugin) -> BaseModel:
+    """The block's settings, validated; raises `ConfigurationError` with one diagnostic a field."""
+    from pydantic import ValidationError  # noqa: PLC0415  (60 ms that --help does not need)
+
+    try:
+        return plugin.settings_model.model_validate(dict(block.settings))
+    except ValidationError as error:
+        raise ConfigurationError(
+            [
+                Diagnostic(
+                    Severity.ERROR,
+                    "KP-PROV-001",
+                    f"provider {block.instance}: {_field(problem['loc'])}{_lower(problem['msg'])}",
+                    advice=f"See the settings of the provider: keyplan providers {block.type}",
+                    position=block.position,
+                    snippet=block.snippet,
+                )
+                for problem in error.errors(
+                    include_input=False, include_url=False, include_context=False
+                )
+            ]
+        ) from None
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) + ": " if location else ""
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
