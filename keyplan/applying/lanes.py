@@ -1,0 +1,122 @@
+"""Worker threads: one lane per provider, as wide as it allows, all of them together bounded.
+
+Rules: a lane takes work ahead of its threads, so that one flush of the journal serves
+many steps and no thread waits for the next flush; it is refilled when half of that is
+used up. Work that no thread has taken can be withdrawn. Workers say what happens
+through one queue and touch nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import BoundedSemaphore
+from typing import TypeAlias
+
+from keyplan.applying.executor import Attempt
+from keyplan.plans.plan import Step
+
+AHEAD = 4
+"""How many times its width a lane holds in started steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A worker begins the step. `at` is on the monotonic clock."""
+
+    step: Step
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """A worker met something that is no expected error. It ends the run as it stands."""
+
+    error: BaseException
+
+
+Message: TypeAlias = Begun | Attempt | Crashed
+
+
+class Lane:
+    """The steps of one provider: ready ones, and those that were started."""
+
+    def __init__(self, name: str, width: int) -> None:
+        self.limit = width * AHEAD
+        self.ready: deque[Step] = deque()
+        self.started: dict[int, Future[None]] = {}
+        self.pool = ThreadPoolExecutor(max_workers=width, thread_name_prefix=f"apply-{name}")
+
+    def next(self) -> list[Step]:
+        """Ready steps to start now: none while enough is started."""
+        if len(self.started) > self.limit // 2:
+            return []
+        room = self.limit - len(self.started)
+        return [self.ready.popleft() for _ in range(min(room, len(self.ready)))]
+
+
+class Lanes:
+    """All lanes of a run, and the queue their workers report to."""
+
+    def __init__(self, widths: Mapping[str, int], parallelism: int) -> None:
+        self._lanes = {name: Lane(name, min(width, parallelism)) for name, width in widths.items()}
+        self._gate = BoundedSemaphore(parallelism)
+        self._inbox: SimpleQueue[Message] = SimpleQueue()
+
+    @property
+    def busy(self) -> bool:
+        """Whether any started step has not been reported yet."""
+        return any(lane.started for lane in self._lanes.values())
+
+    def offer(self, step: Step) -> None:
+        """A step is ready."""
+        self._lanes[step.provider].ready.append(step)
+
+    def next(self) -> list[Step]:
+        """What to start now."""
+        return [step for lane in self._lanes.values() for step in lane.next()]
+
+    def submit(self, step: Step, begin: Callable[[], float], work: Callable[[], Attempt]) -> None:
+        """Hand a started step to its lane. `begin` gives the instant at which a thread took it."""
+        lane = self._lanes[step.provider]
+        lane.started[step.number] = lane.pool.submit(self._run, step, begin, work)
+
+    def _run(self, step: Step, begin: Callable[[], float], work: Callable[[], Attempt]) -> None:
+        try:
+            with self._gate:
+                self._inbox.put(Begun(step, begin()))
+                self._inbox.put(work())
+        except BaseException as error:  # noqa: BLE001  (raised again by who reads the queue)
+            self._inbox.put(Crashed(error))
+
+    def messages(self, timeout: float) -> list[Message]:
+        """Everything reported by now, waiting up to `timeout` seconds for the first."""
+        messages: list[Message] = []
+        with suppress(Empty):
+            messages.append(self._inbox.get(timeout=timeout))
+            while True:
+                messages.append(self._inbox.get_nowait())
+        return messages
+
+    def withdraw(self) -> list[int]:
+        """Take back what no thread has begun; returns the numbers of those steps."""
+        withdrawn: list[int] = []
+        for lane in self._lanes.values():
+            taken = [number for number, future in lane.started.items() if future.cancel()]
+            for number in taken:
+                del lane.started[number]
+            withdrawn += taken
+        return withdrawn
+
+    def reported(self, step: Step) -> None:
+        """A step's attempt was dealt with."""
+        del self._lanes[step.provider].started[step.number]
+
+    def close(self) -> None:
+        """Wait for what is in flight, and end the threads."""
+        for lane in self._lanes.values():
+            lane.pool.shutdown(wait=True, cancel_futures=True)

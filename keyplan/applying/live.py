@@ -1,0 +1,101 @@
+"""Whether the live keys are still those that the plan rests on.
+
+Everything is compared in one batched read before the first write, so that a stale plan
+does nothing at all; and each key again right before its first write, if a little time
+has passed since. Later steps on the same key expect nothing: a service's reads may lag
+our own writes.
+
+A small window remains between the last look and the write. Services that have
+compare-and-swap close it: the fingerprint travels with the operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from keyplan.applying.known import Known
+from keyplan.errors import StalePlanError
+from keyplan.model.address import Address
+from keyplan.plans.plan import Step
+from keyplan.session.clock import Clock
+from keyplan.session.session import ProviderSession
+
+SHOWN = 5
+"""How many keys a message names."""
+
+
+class LiveCheck:
+    """Compares fingerprints. Asked by the scheduler's thread only."""
+
+    def __init__(
+        self,
+        sessions: Mapping[str, ProviderSession],
+        known: Known,
+        *,
+        clock: Clock,
+        fresh: float,
+    ) -> None:
+        self._sessions = sessions
+        self._known = known
+        self._clock = clock
+        self._fresh = fresh
+        self._compared_at: dict[Address, float] = {}
+        self._written: set[Address] = set()
+
+    def everything(self, steps: Iterable[Step]) -> None:
+        """Compare every key that the steps rest on; raise `StalePlanError` if one moved."""
+        first: dict[Address, Step] = {}
+        for step in steps:
+            if step.expects:
+                first.setdefault(step.address, step)
+        moved = self._compare(list(first.values()))
+        if moved:
+            raise stale(moved)
+
+    def again(self, steps: Sequence[Step]) -> list[Address]:
+        """The keys among those about to be written for the first time that moved meanwhile."""
+        now = self._clock.monotonic()
+        return self._compare(
+            [
+                step
+                for step in steps
+                if self.expects(step)
+                and now - self._compared_at.get(step.address, float("-inf")) > self._fresh
+            ]
+        )
+
+    def expects(self, step: Step) -> str:
+        """The fingerprint that the step may rely on: none once the run has written the key."""
+        return "" if step.address in self._written else step.expects
+
+    def written(self, address: Address) -> None:
+        """The run writes this key from now on."""
+        self._written.add(address)
+
+    def _compare(self, steps: list[Step]) -> list[Address]:
+        by_provider: dict[str, list[Step]] = {}
+        for step in steps:
+            by_provider.setdefault(step.provider, []).append(step)
+        moved: list[Address] = []
+        for provider, group in by_provider.items():
+            ids = {step.address: self._known.id_of(step.address) or "" for step in group}
+            seen = self._sessions[provider].read([key_id for key_id in ids.values() if key_id])
+            now = self._clock.monotonic()
+            for step in group:
+                key = seen.get(ids[step.address])
+                if key is None or key.fingerprint != step.expects:
+                    moved.append(step.address)
+                self._compared_at[step.address] = now
+        return moved
+
+
+def stale(moved: Sequence[Address]) -> StalePlanError:
+    """The error for keys that are not as the plan saw them."""
+    names = ", ".join(sorted(moved)[:SHOWN])
+    more = f" and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""
+    return StalePlanError(
+        "Saved plan is stale",
+        target=names + more,
+        why="Changed or gone since the plan was made.",
+        advice="See what happened and make a new plan: keyplan plan",
+    )

@@ -1,0 +1,196 @@
+"""Recognising an operation that was done already, from the key as it is now.
+
+This is what lost answers and crashes are decided by. Each operation names its target
+absolutely, so one look tells: `True` (it was done), `False` (it was not: the key is as
+before), or `None` (neither fits, or the attribute cannot be read: only a person knows).
+
+Rules: pure; nothing is guessed. Reads may lag writes, so a `False` counts only after
+the read lag that the provider declares; a `True` counts at once.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from keyplan.model.keys import KeyState
+from keyplan.model.observations import Observation, OwnerMark
+from keyplan.model.operations import (
+    AcceptVersion,
+    ActivateVersion,
+    CancelDeletion,
+    ChangePrimary,
+    ChangeState,
+    CreateAlias,
+    CreateGrant,
+    CreateKey,
+    DeleteAlias,
+    DestroyKey,
+    DestroyVersion,
+    IssueCertificate,
+    MoveAlias,
+    PutDocument,
+    PutLabels,
+    PutPolicy,
+    RemoteOperation,
+    ReplicateKey,
+    RetireVersion,
+    RevokeGrant,
+    RewrapKey,
+    RotateKey,
+    ScheduleDeletion,
+    SetAttribute,
+    SetOwner,
+)
+from keyplan.model.values import Value
+from keyplan.sdk.provider import Bindings
+
+DOCUMENTS = "documents"
+"""Where a provider reports the documents of `PutDocument`: `{"kind/document": value}`."""
+
+
+def was_done(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
+    operation: RemoteOperation, key: Observation | None, bindings: Bindings
+) -> bool | None:
+    """Whether the operation's effect is there. `key` is its target as read, `None` if absent."""
+    if key is None:
+        return _done_without_key(operation)
+    match operation:
+        case CreateKey(owner=owner) | ReplicateKey(owner=owner):
+            return _is_mark(key.owner, owner)
+        case ScheduleDeletion():
+            return key.deletion_at is not None or key.state is KeyState.DESTROYED
+        case CancelDeletion():
+            return key.deletion_at is None and key.state is not KeyState.DESTROYED
+        case DestroyKey():
+            return key.state is KeyState.DESTROYED
+        case SetOwner(before=before, after=after):
+            return _between(_mark(key.owner), _mark(before), _mark(after))
+        case ChangeState(before=before, after=after):
+            return _moved(key, "state", before.value, after.value)
+        case SetAttribute(attribute=attribute, before=before, after=after):
+            return _moved(key, attribute, before, after)
+        case PutLabels():
+            return _labelled(operation, key)
+        case RewrapKey(before=before, after=after):
+            ids = [None if item is None else bindings.get(item, "?") for item in (before, after)]
+            return _moved(key, "parent", ids[0], ids[1])
+        case IssueCertificate(profile=profile, version=version):
+            return _certified(profile, version, key)
+        case PutPolicy(before=before, after=after):
+            return _moved(key, "policy", before, after)
+        case CreateGrant(grant=grant, terms=terms):
+            return _granted(grant, terms, key)
+        case RevokeGrant(grant=grant):
+            grants = _mapping(key, "grants")
+            return None if grants is None else grant not in grants
+        case CreateAlias(alias=alias) | MoveAlias(alias=alias):
+            aliases = key.attributes.get("aliases")
+            return alias in aliases if isinstance(aliases, list) else None
+        case DeleteAlias(alias=alias):
+            aliases = key.attributes.get("aliases")
+            return alias not in aliases if isinstance(aliases, list) else None
+        case RotateKey(version=version):
+            return key.latest_version >= version if key.versions else None
+        case ActivateVersion(before=before, after=after):
+            return _activated(before, after, key)
+        case RetireVersion(version=version):
+            state = _version_state(version, key)
+            return None if state is None else state in (KeyState.SUSPENDED, KeyState.DESTROYED)
+        case AcceptVersion(version=version):
+            state = _version_state(version, key)
+            return None if state is None else state.may_process
+        case DestroyVersion(version=version):
+            if not key.versions:
+                return None
+            return _version_state(version, key) in (None, KeyState.DESTROYED)
+        case ChangePrimary(before=before, after=after):
+            return _moved(key, "primary", before, after)
+        case PutDocument(kind=kind, document=document, before=before, after=after):
+            documents = _mapping(key, DOCUMENTS)
+            if documents is None:
+                return None
+            return _between(documents.get(f"{kind}/{document}"), before, after)
+        case _:
+            assert_never(operation)
+
+
+def _done_without_key(operation: RemoteOperation) -> bool | None:
+    """An absent key is destroyed, or was never made; anything else cannot be told."""
+    match operation:
+        case DestroyKey() | ScheduleDeletion():
+            return True
+        case CreateKey() | ReplicateKey():
+            return False
+        case _:
+            return None
+
+
+def _moved(key: Observation, attribute: str, before: Value, after: Value) -> bool | None:
+    """Whether an attribute went from `before` to `after`, if the provider reports it."""
+    if attribute in key.unreadable or attribute not in key.attributes:
+        return None
+    return _between(key.attributes[attribute], before, after)
+
+
+def _between(now: Value, before: Value, after: Value) -> bool | None:
+    if now == after:
+        return True
+    return False if now == before else None
+
+
+def _is_mark(mark: OwnerMark | None, wanted: OwnerMark) -> bool:
+    return mark is not None and mark.token == wanted.token
+
+
+def _mark(mark: OwnerMark | None) -> Value:
+    return None if mark is None else [mark.stack, mark.token]
+
+
+def _mapping(key: Observation, attribute: str) -> dict[str, Value] | None:
+    """A collection attribute; `None` if the provider does not report it."""
+    value = key.attributes.get(attribute)
+    return value if isinstance(value, dict) and attribute not in key.unreadable else None
+
+
+def _labelled(operation: PutLabels, key: Observation) -> bool | None:
+    labels = _mapping(key, "labels")
+    if labels is None:
+        return None
+    touched = {*operation.put, *operation.remove}
+    now = {name: labels[name] for name in touched if name in labels}
+    if now == operation.put:
+        return True
+    return False if now == operation.before else None
+
+
+def _certified(profile: dict[str, Value], version: int, key: Observation) -> bool | None:
+    if "certificate" in key.unreadable or "certificate" not in key.attributes:
+        return None
+    certificate = key.attributes.get("certificate")
+    if not isinstance(certificate, dict):
+        return False
+    same = all(certificate.get(name) == value for name, value in profile.items())
+    return same and certificate.get("version", version) == version
+
+
+def _granted(grant: str, terms: dict[str, Value], key: Observation) -> bool | None:
+    grants = _mapping(key, "grants")
+    if grants is None:
+        return None
+    if grant not in grants:
+        return False
+    return True if grants[grant] == terms else None
+
+
+def _version_state(number: int, key: Observation) -> KeyState | None:
+    return next((item.state for item in key.versions if item.number == number), None)
+
+
+def _activated(before: int, after: int, key: Observation) -> bool | None:
+    current = key.attributes.get("version")
+    if current is None:
+        active = [item.number for item in key.versions if item.state is KeyState.ACTIVE]
+        current = active[0] if len(active) == 1 else None
+    if current == after:
+        return True
+    return False if current == before else None
