@@ -69,11 +69,12 @@ Body: TypeAlias = tuple[Piece, ...]
 class Output:
     """The text so far. References that wait for apply stand between its texts."""
 
-    __slots__ = ("parts", "size")
+    __slots__ = ("parts", "size", "waits")
 
     def __init__(self) -> None:
         self.parts: list[str | Reference] = []
         self.size = 0
+        self.waits = False
 
     def add(self, text: str) -> None:
         """Add text; raises `Fault` when it becomes too long."""
@@ -82,8 +83,15 @@ class Output:
             raise too_large("text", MAX_TEXT, "characters")
         self.parts.append(text)
 
+    def wait_for(self, reference: Reference) -> None:
+        """Add what is known only after apply."""
+        self.waits = True
+        self.parts.append(reference)
+
     def result(self) -> str | Unknown:
         """The text, or what waits for apply with the text around it, in as few parts as can be."""
+        if not self.waits:
+            return "".join(self.parts)  # type: ignore[arg-type]  # all of it is text
         parts: list[str | Reference] = []
         texts: list[str] = []
         for part in self.parts:
@@ -94,8 +102,6 @@ class Output:
                 parts.append(part)
             else:
                 texts.append(part)
-        if not parts:
-            return "".join(texts)
         if any(texts):
             parts.append("".join(texts))
         return Unknown(tuple(parts))
@@ -120,6 +126,9 @@ def render(body: Body, run: Run, output: Output) -> None:
 
 def _render_value(expression: Expression, run: Run, output: Output) -> None:
     value = expression.evaluate(run)
+    if type(value) is str:
+        output.add(value)
+        return
     if isinstance(value, Lookup):
         value = value.as_value(expression.at(run))
     if isinstance(value, Unknown) and expression.is_reference:
@@ -127,7 +136,7 @@ def _render_value(expression: Expression, run: Run, output: Output) -> None:
             if isinstance(part, str):
                 output.add(part)
             else:
-                output.parts.append(part)
+                output.wait_for(part)
         return
     if isinstance(value, Unknown):
         value = expression.operand(run)  # raises

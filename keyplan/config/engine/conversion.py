@@ -8,7 +8,8 @@ take, when the expression is parsed. References are collected on the way.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from jinja2 import nodes
 
@@ -51,51 +52,10 @@ class Converter:
         """One node and what is below it."""
         if level > MAX_LEVELS:
             raise PlacedFault(too_deep(), self.base)
-        level += 1
-        match node:
-            case nodes.Name() | nodes.Getattr() | nodes.Getitem():
-                return self._reading(node, level)
-            case nodes.Const():
-                return self._literal(node)
-            case nodes.Call():
-                return self._call(node, level)
-            case nodes.CondExpr():
-                return self._conditional(node, level)
-            case nodes.List(items=items) | nodes.Tuple(items=items):
-                members = tuple(self.convert(item, level) for item in items)
-                start = self._start(node)
-                end = self._after("])", members[-1].end if members else start + 1)
-                return c.ListLiteral(start, end, members)
-            case nodes.Dict(items=pairs):
-                return self._map(node, pairs, level)
-            case _:
-                return self._operator(node, level)
-
-    def _operator(self, node: nodes.Expr, level: int) -> Expression:
-        match node:
-            case nodes.Compare():
-                return self._comparison(node, level)
-            case nodes.And():
-                return self._logic(node, level, until=False)
-            case nodes.Or():
-                return self._logic(node, level, until=True)
-            case nodes.Not(node=inner):
-                negated = self.convert(inner, level)
-                return c.Not(self._start(node), negated.end, negated)
-            case nodes.Neg(node=inner):
-                number = self.convert(inner, level)
-                return c.Negative(self._start(node), number.end, number)
-            case nodes.Concat(nodes=parts):
-                texts = tuple(self.convert(part, level) for part in parts)
-                return c.Join(texts[0].start, texts[-1].end, texts)
-            case nodes.Test():
-                return self._check(node, level)
-            case nodes.BinExpr() if type(node) in _ARITHMETIC:
-                left, right = self.convert(node.left, level), self.convert(node.right, level)
-                symbol = _ARITHMETIC[type(node)]
-                return c.Arithmetic(left.start, right.end, symbol, left, right)
-            case _:
-                raise self._refused(node)
+        handler = self._handlers.get(type(node))
+        if handler is None:
+            raise self._refused(node)
+        return handler(self, node, level + 1)
 
     # -- places --------------------------------------------------------------------------
 
@@ -119,25 +79,24 @@ class Converter:
         """Attributes and entries; the path is empty if no name of the scope starts it."""
         if level > MAX_LEVELS:
             raise PlacedFault(too_deep(), self.base)
-        match node:
-            case nodes.Name(name=name):
-                start = self._start(node)
-                if name in self.bound:
-                    return r.Local(start, start + len(name), name), ()
-                return r.Name(start, start + len(name), name), (name,)
-            case nodes.Getattr(node=inner, attr=name):
-                base, path = self._chain(inner, level + 1)
-                end = self.base + self.text.index(name, node.lineno) + len(name)
-                return r.Attribute(base.start, end, base, name), path and (*path, name)
-            case nodes.Getitem(node=inner, arg=nodes.Slice() as cut):
-                return self._slice(inner, cut, level + 1), ()
-            case nodes.Getitem(node=inner, arg=arg):
-                base, path = self._chain(inner, level + 1)
-                key = self.convert(arg, level + 1)
-                item = r.Item(base.start, self._after("]", key.end), base, key)
-                return item, path and (*path, _index(key))
-            case _:
-                return self.convert(node, level), ()
+        if isinstance(node, nodes.Name):
+            start, name = self._start(node), node.name
+            if name in self.bound:
+                return r.Local(start, start + len(name), name), ()
+            return r.Name(start, start + len(name), name), (name,)
+        if isinstance(node, nodes.Getattr):
+            base, path = self._chain(node.node, level + 1)
+            name = node.attr
+            end = self.base + self.text.index(name, node.lineno) + len(name)
+            return r.Attribute(base.start, end, base, name), path and (*path, name)
+        if isinstance(node, nodes.Getitem):
+            if isinstance(node.arg, nodes.Slice):
+                return self._slice(node.node, node.arg, level + 1), ()
+            base, path = self._chain(node.node, level + 1)
+            key = self.convert(node.arg, level + 1)
+            item = r.Item(base.start, self._after("]", key.end), base, key)
+            return item, path and (*path, _index(key))
+        return self.convert(node, level), ()
 
     def _slice(self, inner: nodes.Expr, cut: nodes.Slice, level: int) -> Expression:
         base = self.convert(inner, level)
@@ -148,7 +107,7 @@ class Converter:
         last = stop or begin or base
         return r.Slice(base.start, self._after("]", last.end), base, begin, stop)
 
-    def _literal(self, node: nodes.Const) -> Expression:
+    def _literal(self, node: nodes.Const, _: int) -> Expression:
         start = self._start(node)
         found = _LITERAL.match(self.text, node.lineno)
         end = self.base + found.end() if found else start + 1
@@ -192,14 +151,35 @@ class Converter:
             raise PlacedFault(function.wrong_number(len(arguments)), start, end)
         return c.Call(start, end, name, function.call, arguments)
 
+    def _arithmetic(self, node: nodes.BinExpr, level: int) -> Expression:
+        left, right = self.convert(node.left, level), self.convert(node.right, level)
+        return c.Arithmetic(left.start, right.end, _ARITHMETIC[type(node)], left, right)
+
+    def _not(self, node: nodes.Not, level: int) -> Expression:
+        inner = self.convert(node.node, level)
+        return c.Not(self._start(node), inner.end, inner)
+
+    def _negative(self, node: nodes.Neg, level: int) -> Expression:
+        inner = self.convert(node.node, level)
+        return c.Negative(self._start(node), inner.end, inner)
+
+    def _join(self, node: nodes.Concat, level: int) -> Expression:
+        parts = tuple(self.convert(part, level) for part in node.nodes)
+        return c.Join(parts[0].start, parts[-1].end, parts)
+
+    def _list(self, node: nodes.List | nodes.Tuple, level: int) -> Expression:
+        items = tuple(self.convert(item, level) for item in node.items)
+        start = self._start(node)
+        return c.ListLiteral(start, self._after("])", items[-1].end if items else start + 1), items)
+
     def _comparison(self, node: nodes.Compare, level: int) -> Expression:
         first = self.convert(node.expr, level)
         rest = tuple((operand.op, self.convert(operand.expr, level)) for operand in node.ops)
         return c.Comparison(first.start, rest[-1][1].end, first, rest)
 
-    def _logic(self, node: nodes.BinExpr, level: int, *, until: bool) -> Expression:
+    def _logic(self, node: nodes.BinExpr, level: int) -> Expression:
         left, right = self.convert(node.left, level), self.convert(node.right, level)
-        return c.Logic(left.start, right.end, left, right, until=until)
+        return c.Logic(left.start, right.end, left, right, until=isinstance(node, nodes.Or))
 
     def _conditional(self, node: nodes.CondExpr, level: int) -> Expression:
         yes = self.convert(node.expr1, level)
@@ -226,9 +206,9 @@ class Converter:
             )
         return c.Check(inner.start, end, inner, check)
 
-    def _map(self, node: nodes.Expr, pairs: list[nodes.Pair], level: int) -> Expression:
+    def _map(self, node: nodes.Dict, level: int) -> Expression:
         items = tuple(
-            (self.convert(pair.key, level), self.convert(pair.value, level)) for pair in pairs
+            (self.convert(pair.key, level), self.convert(pair.value, level)) for pair in node.items
         )
         start = self._start(node)
         return c.MapLiteral(
@@ -253,6 +233,28 @@ class Converter:
             case _:
                 kind = type(node).__name__.lower()
                 return self._fault(node, "KP-EXPR-003", f"{kind} is not part of the language")
+
+    # -- the whitelist: what is not named here is not part of the language ----------------
+
+    _handlers: ClassVar[Mapping[type[nodes.Node], Callable[[Converter, Any, int], Expression]]] = {
+        nodes.Name: _reading,
+        nodes.Getattr: _reading,
+        nodes.Getitem: _reading,
+        nodes.Const: _literal,
+        nodes.Call: _call,
+        nodes.CondExpr: _conditional,
+        nodes.List: _list,
+        nodes.Tuple: _list,
+        nodes.Dict: _map,
+        nodes.Compare: _comparison,
+        nodes.And: _logic,
+        nodes.Or: _logic,
+        nodes.Not: _not,
+        nodes.Neg: _negative,
+        nodes.Concat: _join,
+        nodes.Test: _check,
+        **dict.fromkeys(_ARITHMETIC, _arithmetic),
+    }
 
 
 def _index(key: Expression) -> str:

@@ -8,11 +8,11 @@ is wrong is a `PlacedFault` with offsets in the scalar.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeVar
 
-from jinja2 import Environment, TemplateSyntaxError
+from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.lexer import TokenStream
 from jinja2.parser import Parser
 
@@ -23,6 +23,7 @@ from keyplan.config.engine.run import Expression
 from keyplan.config.engine.tokens import tokens
 from keyplan.config.faults import Fault, PlacedFault
 
+_T = TypeVar("_T")
 _GOT = re.compile(r"got '(?P<got>[^']*)'")
 
 
@@ -51,10 +52,7 @@ def parse_expression(
 
     `base` is the offset of `text` in the scalar; `bound` are the names of loops around it.
     """
-    with _placed(text, base):
-        parser = Parser(_host(), text, state="variable")
-        tree = parser.parse_expression()
-        _expect_end(parser)
+    tree = _parsed(text, base, Parser.parse_expression)
     converter = Converter(text, base, bound)
     return converter.convert(tree), tuple(converter.references)
 
@@ -66,11 +64,7 @@ def parse_loop(
 
     `names` are those that the loop binds; only the `if` sees them.
     """
-    with _placed(text, base):
-        parser = Parser(_host(), text, state="variable")
-        tree = parser.parse_expression(with_condexpr=False)
-        only = parser.parse_expression() if parser.stream.skip_if("name:if") else None
-        _expect_end(parser)
+    tree, only = _parsed(text, base, _loop)
     converter = Converter(text, base, bound)
     through = converter.convert(tree)
     if only is None:
@@ -78,6 +72,11 @@ def parse_loop(
     inner = Converter(text, base, bound | names)
     test = inner.convert(only)
     return through, test, (*converter.references, *inner.references)
+
+
+def _loop(parser: Parser) -> tuple[nodes.Expr, nodes.Expr | None]:
+    tree = parser.parse_expression(with_condexpr=False)
+    return tree, parser.parse_expression() if parser.stream.skip_if("name:if") else None
 
 
 def _expect_end(parser: Parser) -> None:
@@ -97,9 +96,8 @@ def _expect_end(parser: Parser) -> None:
         )
 
 
-@contextmanager
-def _placed(text: str, base: int) -> Iterator[None]:
-    """Checks before parsing, and places what the lexer and parser raise."""
+def _parsed(text: str, base: int, parse: Callable[[Parser], _T]) -> _T:
+    """What `parse` makes of the whole text; what the lexer and parser raise gets its place."""
     if len(text) > MAX_EXPRESSION:
         raise PlacedFault(
             Fault(
@@ -112,7 +110,9 @@ def _placed(text: str, base: int) -> Iterator[None]:
     if not text.strip():
         raise PlacedFault(Fault("KP-EXPR-001", "there is no expression here"), base)
     try:
-        yield
+        parser = Parser(_host(), text, state="variable")
+        result = parse(parser)
+        _expect_end(parser)
     except PlacedFault as fault:
         end = base + fault.end if fault.end else 0
         raise PlacedFault(fault, base + fault.start, end) from None
@@ -120,6 +120,7 @@ def _placed(text: str, base: int) -> Iterator[None]:
         raise PlacedFault(_describe(error), base + min(error.lineno, len(text) - 1)) from None
     except RecursionError:
         raise PlacedFault(too_deep(), base) from None
+    return result
 
 
 def _describe(error: TemplateSyntaxError) -> Fault:

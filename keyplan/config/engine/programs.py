@@ -16,7 +16,7 @@ from keyplan.config.engine.results import finished
 from keyplan.config.engine.run import Expression, Run
 from keyplan.config.engine.templates import read_expression, split_template, whole_expression
 from keyplan.config.faults import Fault, PlacedFault
-from keyplan.config.scope import At
+from keyplan.config.scope import At, Scope
 from keyplan.config.tree import ScalarNode
 from keyplan.model.values import Value
 
@@ -43,8 +43,12 @@ class Program:
             return self.lone.value  # type: ignore[return-value]
         return "".join(piece.text for piece in self.body if isinstance(piece, Text))
 
-    def evaluate(self, run: Run) -> Value:
-        """The value in this run. Raises `ExpressionError`."""
+    def evaluate(self, scope: Scope, node: ScalarNode) -> Value:
+        """Its value where `node` stands. Raises `ExpressionError`."""
+        return self.evaluate_in(Run(scope, node))
+
+    def evaluate_in(self, run: Run) -> Value:
+        """Its value as a part of another evaluation."""
         if self.lone is not None:
             return finished(self.lone.evaluate(run), self.lone, run)
         output = Output()

@@ -19,13 +19,14 @@ MAX_BRACKETS = 30
 """How deep brackets may be nested."""
 
 _TOKEN = re.compile(
-    r"""(?P<space>\s+)
-    |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    r"""\s*(?:
+    (?P<name>[A-Za-z_][A-Za-z0-9_]*)
     |(?P<number>[0-9](?:[0-9A-Za-z_.]|(?<=[0-9][eE])[-+](?=[0-9]))*)
     |(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
     |(?P<habit>&&|\|\||!(?!=)|\?|=>|\.\.\.|\$\{|\*\*|\[\s*\*\s*\]|\.\s*\*)
     |(?P<operator>//|==|!=|>=|<=|[-+/*%~\[\](){}<>=.:|,])
-    """,
+    |(?P<end>\Z)
+    )""",
     re.VERBOSE | re.DOTALL,
 )
 _INTEGER = re.compile(r"[0-9]{1,19}")
@@ -34,6 +35,8 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "'": "'", "\\": "\\", "/": "/"}
 _INTERPOLATION = re.compile(r"(?<!\$)\$\{[^}]*\}")
 
+_BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
+_WORDS = frozenset({"null", "for"})
 _HABITS = {
     "&&": ("`and` is a word here", "Write `a and b`."),
     "||": ("`or` is a word here", "Write `a or b`."),
@@ -55,35 +58,35 @@ _HABITS = {
 
 def tokens(source: str) -> Iterator[Token]:
     """Tokens as Jinja2's parser expects them. Raises `PlacedFault`."""
-    position = 0
-    after_dot = False
-    brackets = 0
-    while position < len(source):
-        found = _TOKEN.match(source, position)
+    end = brackets = 0
+    last = ""
+    while True:
+        found = _TOKEN.match(source, end)
         if found is None:
-            raise PlacedFault(_unknown_character(source[position]), position, position + 1)
-        kind, text, end = str(found.lastgroup), found[0], found.end()
-        match kind:
-            case "space":
-                pass
-            case "name":
-                if text in ("null", "for") and not after_dot:
-                    raise PlacedFault(_habit(text), position, end)
-                yield Token(position, "name", text)
-            case "number":
-                yield _number(text, position, after_dot=after_dot)
-            case "string":
-                yield Token(position, "string", _unescape(text, position))
-            case "habit":
-                raise PlacedFault(_habit("".join(text.split())), position, end)
-            case _:
-                brackets += (text in "([{") - (text in ")]}")
+            start = len(source) - len(source[end:].lstrip())
+            raise PlacedFault(_unknown_character(source[start]), start, start + 1)
+        kind = found.lastgroup
+        start, end = found.span(kind)  # type: ignore[arg-type]  # one group always matches
+        text = source[start:end]
+        if kind == "name":
+            if text in _WORDS and last != ".":
+                raise PlacedFault(_habit(text), start, end)
+            yield Token(start, "name", text)
+        elif kind == "operator":
+            if text in _BRACKETS:
+                brackets += _BRACKETS[text]
                 if brackets > MAX_BRACKETS:
-                    raise PlacedFault(too_deep(), position, end)
-                yield Token(position, operators[text], text)
-        if kind != "space":
-            after_dot = text == "."
-        position = end
+                    raise PlacedFault(too_deep(), start, end)
+            yield Token(start, operators[text], text)
+        elif kind == "number":
+            yield _number(text, start, after_dot=last == ".")
+        elif kind == "string":
+            yield Token(start, "string", _unescape(text, start))
+        elif kind == "habit":
+            raise PlacedFault(_habit("".join(text.split())), start, end)
+        else:
+            return
+        last = text
 
 
 def _habit(text: str) -> Fault:

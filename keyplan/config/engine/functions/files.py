@@ -46,7 +46,7 @@ def _templatefile(args: Arguments) -> object:
     node = ScalarNode(source.text, 1, 1, source)
     inner = Run(Scope(names, outer.files), node, outer.depth + 1)
     inner.steps = outer.steps
-    value = template_of(node).evaluate(inner)
+    value = template_of(node).evaluate_in(inner)
     outer.steps = inner.steps
     return to_text(value)
 
