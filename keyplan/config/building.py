@@ -8,15 +8,14 @@ long to read).
 
 from __future__ import annotations
 
-import gc
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from sys import intern
 from typing import Any
 
 import yaml
 
+from keyplan.config.collector import collector_paused
 from keyplan.config.source import SourceFile
 from keyplan.config.syntax import describe_syntax_error
 from keyplan.config.tree import MAX_ALIASED, MAX_DEPTH, Entry, ListNode, MapNode, Node, ScalarNode
@@ -37,7 +36,7 @@ def build(source: SourceFile, diagnostics: Diagnostics) -> Node | None:
     """The outermost node, or `None` after a syntax error or where a limit was passed."""
     builder = _Builder(source, diagnostics)
     try:
-        with _collector_paused():
+        with collector_paused():
             builder.read(_events(source.text))
     except yaml.YAMLError as error:
         diagnostics.add(describe_syntax_error(source, error))
@@ -51,17 +50,6 @@ def _events(text: str) -> Iterator[Any]:
     """libyaml's events where PyYAML has it; otherwise the same ones, slower."""
     loader: Any = yaml.CLoader if yaml.__with_libyaml__ else yaml.Loader
     return iter(loader(text).get_event, None)
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class _StoppedError(Exception):

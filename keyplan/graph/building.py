@@ -171,39 +171,42 @@ class KeyBuilder:
         """The provider's own block on the key, in its model's canonical form."""
         own = provider.partition(".")[0]
         result: Mapping[str, Value] = {}
-        for name, plugin in self._world.plugins.items():
+        for name in self._world.plugins:
             if name not in values:
                 continue
-            written, entry = values[name], instance.block.written(name)
-            if not isinstance(written, dict) or entry is None:
-                continue
-            if name != own:
-                if name in instance.block.layers[0].entries:  # one in `defaults` is for others
-                    report.error(
-                        "KP-DECL-024",
-                        instance.block.at(name),
-                        f"{instance.block.address} lives in {provider}, not in {name}",
-                        advice=f"Remove the {name} block.",
-                        also=(related("its provider", instance.block.at("provider")),),
-                    )
-                continue
-            model = plugin.key_settings_model
-            if model is None:
+            if name == own:
+                result = self._checked_block(instance, name, values[name], report)
+            elif name in instance.block.layers[0].entries:  # one in `defaults` is for others
                 report.error(
                     "KP-DECL-024",
                     instance.block.at(name),
-                    f"provider {name} has no settings of its own on a key",
+                    f"{instance.block.address} lives in {provider}, not in {name}",
                     advice=f"Remove the {name} block.",
+                    also=(related("its provider", instance.block.at("provider")),),
                 )
-                continue
-            key = (name, canonical_json(written))
-            if key not in self._settings:
-                checked = check_settings(model, written, entry, name, report)
-                if checked is None:
-                    continue
-                self._settings[key] = checked
-            result = self._settings[key]
         return result
+
+    def _checked_block(
+        self, instance: Instance, name: str, written: Value, report: Report
+    ) -> Mapping[str, Value]:
+        entry, model = instance.block.written(name), self._world.plugins[name].key_settings_model
+        if not isinstance(written, dict) or entry is None:
+            return {}
+        if model is None:
+            report.error(
+                "KP-DECL-024",
+                instance.block.at(name),
+                f"provider {name} has no settings of its own on a key",
+                advice=f"Remove the {name} block.",
+            )
+            return {}
+        key = (name, canonical_json(written))
+        if key not in self._settings:
+            checked = check_settings(model, written, entry, name, report)
+            if checked is None:
+                return {}
+            self._settings[key] = checked
+        return self._settings[key]
 
     def _grants(self, draft: Draft, values: Mapping[str, Value], report: Report) -> None:
         world = self._world

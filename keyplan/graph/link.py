@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from keyplan.config.blocks import Block, Configuration, Positions, Snippets
+from keyplan.config.collector import collector_paused
 from keyplan.config.expressions import Scope
 from keyplan.config.loader import VariableInputs, read
 from keyplan.config.report import Report
@@ -48,18 +49,19 @@ def load_graph(
     Raises `ConfigurationError` with every diagnostic of all stages, in file order.
     """
     diagnostics = Diagnostics()
-    configuration = read(
-        root,
-        inputs=inputs or VariableInputs(),
-        plugins=plugins,
-        environment=environment,
-        diagnostics=diagnostics,
-    )
-    if configuration is None:
-        raise ConfigurationError(diagnostics.in_order())
-    graph = link_into(configuration, plugins=plugins, now=now, diagnostics=diagnostics)
-    for check in checks:
-        diagnostics.extend(check(graph))
+    with collector_paused():
+        configuration = read(
+            root,
+            inputs=inputs or VariableInputs(),
+            plugins=plugins,
+            environment=environment,
+            diagnostics=diagnostics,
+        )
+        if configuration is None:
+            raise ConfigurationError(diagnostics.in_order())
+        graph = link_into(configuration, plugins=plugins, now=now, diagnostics=diagnostics)
+        for check in checks:
+            diagnostics.extend(check(graph))
     diagnostics.raise_if_errors()
     return graph, diagnostics
 
@@ -94,7 +96,7 @@ def link_into(
     world = World(
         configuration,
         plugins,
-        {name: plugin.capabilities() for name, plugin in plugins.items()},
+        {kind: plugins[kind].capabilities() for kind in _used(configuration)},
         evaluate_principals(configuration, principals, diagnostics),
         principals,
         expand("policy", configuration.policies, configuration, report),
@@ -117,6 +119,11 @@ def link_into(
         removed=configuration.removed,
         outputs=_outputs(configuration, keys, diagnostics),
     )
+
+
+def _used(configuration: Configuration) -> list[str]:
+    """The provider types that are declared: asking for another plugin would import it."""
+    return sorted({block.type for block in configuration.providers.values()})
 
 
 class _Finish:
