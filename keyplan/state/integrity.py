@@ -123,7 +123,7 @@ def _ids(state: State) -> _Found:
 def _cycles(state: State) -> _Found:
     """Take away keys without dependencies until none is left; the rest stands in cycles."""
     waiting = {
-        address: {item for item in resource.dependencies if item in state.resources}
+        address: {item for item in resource.dependencies if item in state.resources} - {address}
         for address, resource in state.resources.items()
         if resource.dependencies
     }

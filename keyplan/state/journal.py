@@ -25,6 +25,7 @@ from keyplan.state.entries import Entry
 from keyplan.state.entry_codec import decode_entry, encode_entry
 
 _LINE = frozenset({"entry", "prev", "seq"})
+_NOT_JSON = object()
 _ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 LeaseT_contra = TypeVar("LeaseT_contra", contravariant=True)
@@ -131,7 +132,7 @@ def read_journal(content: bytes, *, run: str = "") -> JournalReading:
     good_size, last = 0, ""
     for number, line in enumerate(lines, 1):
         data = _parse(line)
-        if data is None:
+        if data is _NOT_JSON:
             if number == len(lines) and not unfinished:
                 return JournalReading(tuple(entries), good_size, torn=True, last=last)
             _broken(run, number, "it is not JSON")
@@ -145,7 +146,7 @@ def _parse(line: bytes) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError):  # no JSON, no UTF-8, or nested absurdly
-        return None
+        return _NOT_JSON
 
 
 def _entry(data: Any, number: int, last: str, run: str) -> Entry:

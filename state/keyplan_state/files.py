@@ -53,11 +53,10 @@ def explained(action: str, path: Path, *, why: str = "") -> Iterator[None]:
 def read_file(path: Path) -> bytes | None:
     """The whole file, or `None` if there is none."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | _SAFE)
+        descriptor = open_file(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
     with os.fdopen(descriptor, "rb") as file:
-        check_trusted(descriptor, path)
         return file.read()
 
 
@@ -65,14 +64,14 @@ def open_file(path: Path, flags: int) -> int:
     """A descriptor of a trusted regular file, created 0600 where `flags` say so."""
     descriptor = os.open(path, flags | _SAFE, _FILE_MODE)
     try:
-        check_trusted(descriptor, path)
+        _check_trusted(descriptor, path)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
 
 
-def check_trusted(descriptor: int, path: Path) -> None:
+def _check_trusted(descriptor: int, path: Path) -> None:
     """Raise `StoreError` unless it is a regular file that only its owner writes to."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):

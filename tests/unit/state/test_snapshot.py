@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from keyplan.errors import JournalError, StateError
+from keyplan.state.codec import decode_state, encode_state
+from keyplan.state.journal import JournalWriter
+from keyplan.state.snapshot import archive_closed_runs, commit_state, load_snapshot
+from tests.unit.state import samples
+
+
+@dataclass
+class Blob:
+    content: bytes
+    version: str
+
+
+@dataclass
+class Store:
+    """Bytes in memory. Nothing but what snapshots need."""
+
+    blob: Blob | None = None
+    logs: dict[str, bytes] = field(default_factory=dict)
+    archived: list[str] = field(default_factory=list)
+
+    def load(self) -> Blob | None:
+        return self.blob
+
+    def open_logs(self) -> list[str]:
+        return sorted(self.logs)
+
+    def read_log(self, log: str) -> bytes:
+        return self.logs[log]
+
+    def append(self, log: str, lines, *, lease: str) -> None:
+        self.logs[log] = self.logs.get(log, b"") + b"".join(line + b"\n" for line in lines)
+
+    def archive(self, log: str, *, lease: str) -> None:
+        del self.logs[log]
+        self.archived.append(log)
+
+    def commit(self, content: bytes, *, expected: str | None, lease: str) -> str:
+        assert expected == (self.blob and self.blob.version)
+        self.blob = Blob(content, f"v{len(content)}")
+        return self.blob.version
+
+
+def holding(state) -> Store:
+    return Store(Blob(encode_state(state, keyplan_version="0.1.0"), "v1"))
+
+
+def snapshot_of(store: Store):
+    return load_snapshot(store, new_lineage=lambda: "fresh")
+
+
+def test_committed_state_is_loaded_with_its_version() -> None:
+    snapshot = snapshot_of(holding(samples.full_state()))
+    assert snapshot.state == samples.full_state()
+    assert (snapshot.version, snapshot.open_run) == ("v1", None)
+
+
+def test_empty_store_gives_an_empty_state_of_a_new_lineage() -> None:
+    snapshot = snapshot_of(Store())
+    assert (snapshot.state.lineage, snapshot.state.serial) == ("fresh", 0)
+    assert snapshot.state.resources == {}
+    assert (snapshot.version, snapshot.open_run) == (None, None)
+
+
+def test_lineage_of_a_first_run_that_did_not_end_is_kept() -> None:
+    store = Store()
+    writer = JournalWriter(store, "lease", "run-3")
+    writer.append([samples.run_started()], durable=True)
+    snapshot = snapshot_of(store)
+    assert snapshot.state.lineage == samples.LINEAGE
+    assert snapshot.open_run == "run-3"
+
+
+@pytest.mark.parametrize("content", [b"", b'{"seq":1,'])
+def test_first_run_that_hardly_began_left_no_marks(content: bytes) -> None:
+    snapshot = snapshot_of(Store(logs={"run-3": content}))
+    assert snapshot.state.lineage == "fresh"
+    assert snapshot.open_run == "run-3"
+
+
+def test_broken_journal_of_a_first_run_is_refused() -> None:
+    with pytest.raises(JournalError, match="run-3"):
+        snapshot_of(Store(logs={"run-3": b"x\ny\n"}))
+
+
+def test_open_run_is_named() -> None:
+    store = holding(samples.full_state())
+    store.logs = {"run-9": b"", "run-8": b""}
+    assert snapshot_of(store).open_run == "run-8"
+
+
+def test_journal_that_the_state_holds_already_is_not_open() -> None:
+    store = holding(samples.full_state())
+    store.logs = {"run-2": b""}
+    assert snapshot_of(store).open_run is None
+
+
+def test_state_that_breaks_an_invariant_is_refused_on_both_ways() -> None:
+    broken = samples.state(serial=-1)
+    with pytest.raises(StateError, match="KP-STATE-002"):
+        snapshot_of(holding(broken))
+    store = Store()
+    with pytest.raises(StateError, match="KP-STATE-002"):
+        commit_state(store, broken, expected=None, lease="lease", keyplan_version="0.1.0")
+    assert store.blob is None
+
+
+def test_commit_writes_what_is_loaded() -> None:
+    store = Store()
+    state = samples.full_state()
+    version = commit_state(store, state, expected=None, lease="lease", keyplan_version="0.1.0")
+    assert store.blob is not None
+    assert store.blob.version == version
+    assert decode_state(store.blob.content) == state
+
+
+def test_only_journals_that_the_state_holds_are_archived() -> None:
+    store = Store(logs={"run-1": b"", "run-2": b"", "run-9": b""})
+    archive_closed_runs(store, samples.full_state(), lease="lease")
+    assert store.archived == ["run-1", "run-2"]
+    assert store.open_logs() == ["run-9"]
