@@ -379,6 +379,12 @@ def test_state_edited_behind_its_back_is_a_conflict(stack: Path, used) -> None:
         store.commit(b"three", expected=version, lease=lease)
 
 
+def test_appending_nothing_starts_no_journal(used) -> None:
+    store, lease = used
+    store.append("run-2", [], lease=lease)
+    assert store.open_logs() == ["run-1"]
+
+
 def test_line_end_inside_a_line_is_refused(used) -> None:
     store, lease = used
     with pytest.raises(StoreError, match="line end"):
