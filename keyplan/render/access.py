@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from keyplan.model.keys import Usage
-from keyplan.model.policies import ADMINISTER, AUDIT, USE
+from keyplan.model.policies import ADMINISTER, AUDIT, OPERATIONS, USE
 from keyplan.plans.changes import AccessChange
 from keyplan.render.layout import LABEL, clean, count, entry, paragraph, some, with_right
 from keyplan.render.reach import reach_of, reach_text
@@ -40,8 +40,10 @@ def access_sections(view: PlanView) -> list[str]:
 
 
 def operations_text(operations: Iterable[str], usage: str = "") -> str:
-    """`use`, `administer`, or the operations by name; a whole group by its own."""
+    """`everything`, `use`, `administer`, or the operations by name; a whole group by its own."""
     rest = set(operations)
+    if rest >= OPERATIONS:
+        return "everything"
     parts: list[str] = []
     groups = [("administer", ADMINISTER)]
     if usage in set(Usage):

@@ -20,6 +20,7 @@ from keyplan.model.timing import format_instant
 from keyplan.model.values import Value, has_unknown
 from keyplan.plans.changes import Action, DriftKind, ResourceChange
 from keyplan.plans.plan import Counts, Plan, PlanMode, Step
+from keyplan.plans.recovery import Fate, RecoveryReport
 from keyplan.plans.reports import ApplyEvent, ApplyReport, EventKind
 from keyplan.render.diagnostics import diagnostic_lines
 from keyplan.render.errors import diagnostic_record, error_diagnostics, error_record
@@ -51,6 +52,7 @@ class Events:
                 **fields,
             },
             ensure_ascii=True,
+            separators=(",", ":"),
         )
 
     def version(self, version: str) -> str:
@@ -155,6 +157,32 @@ class Events:
         yield self.summary(report.counts, operation, line)
         values = {name: _output(value) for name, value in sorted(report.outputs.items())}
         yield self.line("outputs", f"Outputs: {len(values)}", outputs=values)
+
+    def recovery(self, report: RecoveryReport) -> Iterator[str]:
+        """What a resume found out."""
+        for step in report.steps:
+            yield self.line(
+                "resume_step",
+                f"{step.address}: {step.operation.name} {step.fate.value}",
+                "error" if step.fate is Fate.UNDECIDABLE else "info",
+                hook={
+                    "resource": resource(step.address, step.provider),
+                    "step": step.number,
+                    "operation": step.operation.name,
+                    "fate": step.fate.value,
+                    "why": step.why,
+                },
+            )
+        for warning in report.warnings:
+            yield self.diagnostic(Diagnostic(Severity.WARNING, "KP-APPLY", warning))
+        words = "closed" if report.closed else "open"
+        yield self.line(
+            "resume_complete",
+            f"Run {report.run} is {words}" if report.run else "There is no run to resume",
+            run=report.run,
+            closed=report.closed,
+            serial=report.serial,
+        )
 
 
 def resource(address: Address, provider: str) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def _resource(resource: ResourceState, depth: int, widths: list[int]) -> list[st
         until = f" until {resource.until[:10]}" if resource.until else ""
         lines += entry(INDENT, "phase", f"{resource.phase.value.replace('_', ' ')}{until}")
     for name, value in sorted(resource.attributes.items()):
-        if name not in (*_HEADLINE, "id") and value is not None:
+        if name not in (*_HEADLINE, "id") and value not in (None, [], {}):
             lines += entry(INDENT, name, attribute_text(name, value), width=COLUMN - INDENT)
     return lines
 

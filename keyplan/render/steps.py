@@ -73,7 +73,7 @@ def _rows(view: PlanView, steps: Sequence[Step], digits: int, width: int) -> lis
 def _row(step: Step, digits: int, width: int) -> list[str]:
     """Number, address, call; the way back at the right of the first line of the call."""
     head = f" {step.number:>{digits}}  "
-    column = len(head) + width + 1
+    column = len(head) + width + 2
     room = RIGHT - _UNDO - column
     address = wrap(clean(step.address), RIGHT - len(head))
     call = wrap(f"{step.call} {step.detail}", room)

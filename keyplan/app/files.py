@@ -1,0 +1,59 @@
+"""Files that commands read and write: plan files and rendered output."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from keyplan.errors import KeyplanError, PlanFileError
+from keyplan.plans.plan import Plan
+from keyplan.plans.planfile import read_plan, write_plan
+
+LARGEST = 512 * 1024 * 1024
+"""A plan file larger than this many bytes is not one of ours."""
+
+
+def save_plan(plan: Plan, path: Path) -> None:
+    """Write a plan file, whole or not at all."""
+    write_whole(path, write_plan(plan))
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan file. Raises `PlanFileError`."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise PlanFileError("the file is too large for a plan file", target=str(path))
+        content = path.read_bytes()
+    except OSError as error:
+        raise PlanFileError(
+            f"the plan file cannot be read: {error.strerror}",
+            target=str(path),
+            advice="Make a plan first: keyplan plan --out FILE",
+        ) from None
+    try:
+        return read_plan(content)
+    except PlanFileError as error:
+        error.target = error.target or str(path)
+        raise
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file in one step, so that a reader sees the old content or the new.
+
+    The new file has the permissions that any new file gets.
+    """
+    staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with staged.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.replace(path)
+    except OSError as error:
+        staged.unlink(missing_ok=True)
+        raise KeyplanError(
+            f"the file cannot be written: {error.strerror}",
+            target=str(path),
+            advice="Check the folder, its permissions and the space that is left.",
+        ) from None

@@ -1,0 +1,210 @@
+"""A stack opened for one run: its configuration, store and provider sessions.
+
+Rules: everything is opened at most once and only when it is needed, so that `show`
+connects to no provider and `validate` opens no store. Planning opens providers read
+only: it needs no PIN and creates nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from keyplan.config.loader import VariableInputs, read
+from keyplan.diagnostics import ConfigurationError, Diagnostic, Diagnostics, Severity
+from keyplan.errors import BusyError, PlanningError
+from keyplan.graph.link import load_graph
+from keyplan.graph.resources import ResourceGraph
+from keyplan.model.stack import ProviderBlock, Stack, StoreBlock
+from keyplan.sdk.provider import OpenContext
+from keyplan.sdk.store import Store
+from keyplan.session.clock import SYSTEM_CLOCK, Clock
+from keyplan.session.registry import Registry, load_registry
+from keyplan.session.session import ProviderSession, open_session
+from keyplan.state.model import StateSnapshot
+from keyplan.state.snapshot import load_snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What of a configuration is needed without its keys: the stack and its providers."""
+
+    stack: Stack
+    providers: Mapping[str, ProviderBlock]
+
+
+class Workspace:
+    """One stack in one run."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        environment: Mapping[str, str],
+        inputs: VariableInputs | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        registry: Registry | None = None,
+    ) -> None:
+        self.root = root
+        self.environment = environment
+        self.inputs = inputs or VariableInputs()
+        self.clock = clock
+        self.registry = registry or load_registry()
+        self._linked: tuple[ResourceGraph, Diagnostics] | None = None
+
+    # -- configuration -------------------------------------------------------------------
+
+    @property
+    def graph(self) -> ResourceGraph:
+        """The linked stack. Raises `ConfigurationError` with everything that is wrong."""
+        return self._link()[0]
+
+    @property
+    def warnings(self) -> list[Diagnostic]:
+        """Warnings and notes about the configuration, in file order."""
+        return self._link()[1].in_order()
+
+    def _link(self) -> tuple[ResourceGraph, Diagnostics]:
+        if self._linked is None:
+            self._linked = load_graph(
+                self.root,
+                inputs=self.inputs,
+                plugins=self.registry.plugins,
+                environment=self.environment,
+                now=self.clock.now(),
+            )
+        return self._linked
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The stack and its providers, whatever is wrong with the keys.
+
+        A saved plan and an open run are performed as they were planned: a mistake made
+        in a key since then must not stand in their way, a mistake in what says where
+        state and providers are must.
+        """
+        if self._linked is not None:
+            return Settings(self.graph.stack, self.graph.providers)
+        diagnostics = Diagnostics()
+        found = read(
+            self.root,
+            inputs=self.inputs,
+            plugins=self.registry.plugins,
+            environment=self.environment,
+            diagnostics=diagnostics,
+        )
+        if found is None:
+            raise ConfigurationError(diagnostics.in_order())
+        relevant = [item for item in diagnostics.in_order() if _is_about_settings(item)]
+        if any(item.severity is Severity.ERROR for item in relevant):
+            raise ConfigurationError(relevant)
+        return Settings(found.stack, found.providers)
+
+    # -- state ---------------------------------------------------------------------------
+
+    @cached_property
+    def store(self) -> Store:
+        """The stack's store. Raises `ConfigurationError` or `StoreError`."""
+        block = self.settings.stack.store
+        if block.name not in self.registry.stores:
+            raise ConfigurationError([_no_store(block, sorted(self.registry.stores))])
+        plugin = self.registry.stores[block.name]
+        from pydantic import ValidationError  # noqa: PLC0415  (60 ms that --help does not need)
+
+        try:
+            settings = plugin.settings_model.model_validate(dict(block.settings))
+        except ValidationError as error:
+            raise ConfigurationError(_refused(block, error)) from None
+        return plugin.open(settings, stack=self.root, environment=self.environment)
+
+    def snapshot(self) -> StateSnapshot:
+        """The state as it is now; a fresh lineage if there is none yet."""
+        return load_snapshot(self.store, new_lineage=lambda: str(uuid.uuid4()))
+
+    def idle_snapshot(self) -> StateSnapshot:
+        """As `snapshot`; raises `BusyError` if a run did not end, since the state then lags."""
+        snapshot = self.snapshot()
+        if snapshot.open_run is not None:
+            holder = self.store.holder()
+            if holder is not None:
+                raise BusyError(
+                    f"{holder.holder} is running keyplan {holder.operation} on this state",
+                    target=self.store.describe(),
+                    why=f"Since {holder.created_at:%Y-%m-%d %H:%M} UTC; a plan made now would"
+                    " be stale before it is read.",
+                    advice="Plan again when that run has ended.",
+                )
+            raise BusyError(
+                f"run {snapshot.open_run} did not end",
+                target=self.store.describe(),
+                why="It was stopped in the middle, so the state does not tell what its last"
+                " steps did, and a plan could not rest on it.",
+                advice="Find out and save the state first: keyplan resume",
+            )
+        return snapshot
+
+    # -- providers -----------------------------------------------------------------------
+
+    @contextmanager
+    def sessions(
+        self, instances: Iterable[str], *, read_only: bool
+    ) -> Iterator[Mapping[str, ProviderSession]]:
+        """Connections to the providers with those names, closed at the end."""
+        blocks = self.settings.providers
+        context = OpenContext(
+            stack=self.root.resolve(),
+            now=self.clock.now(),
+            read_only=read_only,
+            environment=self.environment,
+        )
+        with ExitStack() as stack:
+            opened: dict[str, ProviderSession] = {}
+            for instance in sorted(set(instances)):
+                if instance not in blocks:
+                    raise PlanningError(
+                        f"the provider {instance} is not declared, and the state has keys there",
+                        why="Without it keyplan can neither read nor remove them.",
+                        advice=f"Put the block `provider: {{{instance}: ...}}` back until its keys"
+                        " are gone from the state.",
+                    )
+                block = blocks[instance]
+                plugin = self.registry.plugins[block.type]
+                session = open_session(block, plugin, context, clock=self.clock)
+                stack.callback(session.close)
+                opened[instance] = session
+            yield opened
+
+
+def _is_about_settings(item: Diagnostic) -> bool:
+    return item.address.partition(".")[0] in ("keyplan", "provider")
+
+
+def _no_store(block: StoreBlock, known: list[str]) -> Diagnostic:
+    return Diagnostic(
+        Severity.ERROR,
+        "KP-STORE-001",
+        f"there is no store {block.name}",
+        advice=f"Installed: {', '.join(known)}.",
+        position=block.position,
+    )
+
+
+def _refused(block: StoreBlock, error: object) -> list[Diagnostic]:
+    """One diagnostic a field; the value itself is never repeated."""
+    problems = error.errors(  # type: ignore[attr-defined]  # pydantic is not imported above
+        include_input=False, include_url=False, include_context=False
+    )
+    return [
+        Diagnostic(
+            Severity.ERROR,
+            "KP-STORE-002",
+            f"state.{block.name}.{'.'.join(str(part) for part in problem['loc'])}:"
+            f" {problem['msg'][:1].lower()}{problem['msg'][1:]}",
+            position=block.position,
+        )
+        for problem in problems
+    ]

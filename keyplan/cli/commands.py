@@ -1,0 +1,91 @@
+"""The commands by name, each imported only when it runs.
+
+Rules: listing them imports nothing but this module and the names of entry points, so
+that `keyplan --help` is quick; a command that an adapter brings cannot replace one of
+these.
+"""
+
+from __future__ import annotations
+
+import difflib
+import gc
+from importlib import import_module
+from typing import Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from keyplan.errors import UsageError
+
+BUILT_IN: Final = {
+    "validate": ("keyplan.cli.validate", "Check the configuration offline, with all its errors."),
+    "plan": ("keyplan.cli.plan", "Show what would change, and who gains or loses access."),
+    "apply": ("keyplan.cli.apply", "Perform a saved plan, or plan, show, ask and apply."),
+    "destroy": ("keyplan.cli.destroy", "Plan and apply the destruction of every key."),
+    "resume": ("keyplan.cli.resume", "Finish a run that was interrupted."),
+    "show": ("keyplan.cli.show", "Show a saved plan, or the state."),
+    "output": ("keyplan.cli.output", "Show the outputs of the last apply."),
+    "providers": ("keyplan.cli.providers", "Show the installed providers and what they can do."),
+    "version": ("keyplan.cli.version", "Show the version."),
+}
+"""Module and one line of help, in the order of `--help`. Each module has an app `command`."""
+
+
+class LazyCommands(TyperGroup):
+    """The group of all commands: built-in ones, then those of adapters."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (typer's signature)
+        """Every name, without importing any command."""
+        return [*BUILT_IN, *(name for name in _adapters() if name not in BUILT_IN)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        """The command, imported now; raises `UsageError` for a name that nobody has."""
+        if cmd_name in BUILT_IN:
+            module = import_module(BUILT_IN[cmd_name][0])
+            gc.freeze()  # modules are never garbage
+            return _command(module.command, cmd_name)
+        adapters = _adapters()
+        if cmd_name in adapters:
+            return _command(_loaded(cmd_name), cmd_name)
+        near = difflib.get_close_matches(cmd_name, [*BUILT_IN, *adapters], n=1)
+        hint = f"Did you mean {near[0]}?" if near else "keyplan --help lists the commands."
+        raise UsageError(f"there is no command {cmd_name}", advice=hint)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """One line a command, from the table and not from the commands themselves."""
+        rows = [(name, help_) for name, (_, help_) in BUILT_IN.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+        own = [
+            (name, f"Tools of the {name} adapter.") for name in _adapters() if name not in BUILT_IN
+        ]
+        if own:
+            with formatter.section("Commands of installed adapters"):
+                formatter.write_dl(own)
+
+
+def _command(app: typer.Typer, name: str) -> Any:
+    command = typer.main.get_command(app)
+    command.name = name
+    return command
+
+
+def _adapters() -> list[str]:
+    """Names of the groups that adapters bring."""
+    from keyplan.session.registry import load_registry  # noqa: PLC0415  (only when it is needed)
+
+    return list(load_registry().commands)
+
+
+def _loaded(name: str) -> typer.Typer:
+    from keyplan.session.registry import load_registry  # noqa: PLC0415
+
+    point = load_registry().commands[name]
+    try:
+        app: typer.Typer = point.load()
+    except ImportError as error:
+        raise UsageError(
+            f"the commands of {name} cannot be used here: {error.name or point.value} is missing",
+            advice=f"Install what it needs: pip install 'keyplan[{name}]'",
+        ) from error
+    return app

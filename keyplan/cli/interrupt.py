@@ -1,0 +1,52 @@
+"""Ctrl-C while a plan is performed: finish what is in flight, start nothing new, save.
+
+Rules: the first signal sets the flag and says so; a later one says what is waited for;
+none of them ends the process, because only a finished call has a known outcome.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Protocol
+
+from keyplan.cli.terminal import Terminal
+
+FIRST = "\nInterrupted: finishing the calls in flight, then saving the state.\n"
+LATER = (
+    "Still waiting for a call in flight: what it did is not known before it ends, and it\n"
+    "ends by its deadline at the latest.\n"
+)
+
+
+class Stoppable(Protocol):
+    """A flag that asks for the stop."""
+
+    def set(self) -> None:
+        """Ask."""
+
+    @property
+    def is_set(self) -> bool:
+        """Whether somebody asked."""
+
+
+@contextmanager
+def stopping(interrupt: Stoppable, terminal: Terminal) -> Iterator[None]:
+    """While inside, SIGINT and SIGTERM set the flag instead of ending the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's: an embedding program has its own way
+        return
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        terminal.note(LATER if interrupt.is_set else FIRST)
+        interrupt.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,111 @@
+"""What apply and destroy share: show the plan, ask, perform it, report.
+
+Rules: what is approved is what is performed; only the word `yes` approves; a plan that
+may not be applied is refused before anybody is asked.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from keyplan.app.apply import ApplyOptions, Interrupt, check_allowed, perform
+from keyplan.app.plan import plan_stack
+from keyplan.app.workspace import Workspace
+from keyplan.cli.interrupt import stopping
+from keyplan.cli.plan import show_plan
+from keyplan.cli.progress import observing
+from keyplan.cli.stack import show_warnings, workspace_of
+from keyplan.cli.terminal import Terminal
+from keyplan.errors import InterruptedRunError, KeyplanError, UsageError
+from keyplan.plans.options import PlanOptions
+from keyplan.plans.plan import Plan
+from keyplan.plans.reports import ApplyReport
+from keyplan.render.options import TextOptions
+from keyplan.render.report import apply_text
+
+_QUESTION = {
+    "apply": "Do you want to perform these changes?",
+    "destroy": "Do you really want to destroy these keys?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyFlags:
+    """How a plan is performed. `lock_timeout` is in seconds."""
+
+    allowed: frozenset[str]
+    auto_approve: bool
+    parallelism: int
+    lock_timeout: float
+
+
+def apply_saved(terminal: Terminal, plan: Plan, flags: ApplyFlags) -> int:
+    """Perform a plan file. It was reviewed, so nobody is asked."""
+    return _perform(terminal, workspace_of(terminal), plan, flags, verb="apply")
+
+
+def plan_and_apply(terminal: Terminal, asked: PlanOptions, flags: ApplyFlags, *, verb: str) -> int:
+    """Plan, show, ask, and perform what was shown."""
+    workspace = workspace_of(terminal)
+    result = plan_stack(workspace, asked)
+    plan = result.plan
+    show_warnings(terminal, result.warnings)
+    show_plan(terminal, plan, TextOptions(seconds=result.seconds, hints=False, verb=verb))
+    if plan.errored or (plan.has_changes and not plan.observe):
+        check_allowed(plan, flags.allowed)
+    if not plan.has_changes or plan.observe:
+        return 0
+    if not flags.auto_approve and not _approved(terminal, verb):
+        raise KeyplanError(
+            f"{verb} was not approved", advice="Nothing was changed. Only `yes` approves."
+        )
+    return _perform(terminal, workspace, plan, flags, verb=verb)
+
+
+def _approved(terminal: Terminal, verb: str) -> bool:
+    """Ask on the terminal. Raises `UsageError` where nobody can answer."""
+    if not terminal.asking:
+        raise UsageError(
+            f"{verb} must ask, and --no-input forbids it",
+            advice="Add --auto-approve, or make a plan first: keyplan plan --out FILE",
+        )
+    terminal.text(f"\n{_QUESTION[verb]}\n  Only 'yes' will be accepted to approve.\n\n")
+    terminal.stdout.write("  Enter a value: ")
+    terminal.stdout.flush()
+    answer = sys.stdin.readline()
+    terminal.text("\n" if answer.endswith("\n") else "\n\n")
+    return answer.strip() == "yes"
+
+
+def _perform(
+    terminal: Terminal, workspace: Workspace, plan: Plan, flags: ApplyFlags, *, verb: str
+) -> int:
+    interrupt = Interrupt()
+    options = ApplyOptions(
+        parallelism=flags.parallelism, lock_timeout=flags.lock_timeout, operation=verb
+    )
+    with (
+        observing(terminal, len(plan.steps), workspace.clock) as observer,
+        stopping(interrupt, terminal),
+    ):
+        report = perform(
+            workspace,
+            plan,
+            allowed=flags.allowed,
+            options=options,
+            observer=observer,
+            interrupt=interrupt,
+        )
+    if terminal.streaming:
+        terminal.lines(terminal.events().report(report, verb))
+    else:
+        text = apply_text(report, verb=verb.capitalize(), hints=not terminal.automated)
+        terminal.text(f"\n{text}")
+    return _exit_code(report)
+
+
+def _exit_code(report: ApplyReport) -> int:
+    if report.interrupted:
+        return InterruptedRunError.exit_code
+    return 0 if report.ok else 1

@@ -1,0 +1,47 @@
+"""What `keyplan resume` found out, step by step."""
+
+from __future__ import annotations
+
+from keyplan.plans.recovery import Fate, RecoveryReport
+from keyplan.render.fold import fold
+from keyplan.render.layout import count, paragraph
+
+_WORDS = {
+    Fate.DONE: "was done",
+    Fate.NOT_DONE: "was not done",
+    Fate.ACCEPTED: "is left as it is, as you said",
+    Fate.UNDECIDABLE: "cannot be decided",
+}
+
+
+def recovery_text(report: RecoveryReport, *, hints: bool = True) -> str:
+    """The report of a resume, ending with a line end."""
+    if not report.run:
+        return "There is no run to resume.\n"
+    lines = paragraph(f"Run {report.run}: {count(report.before, 'step')} had a result.", 0, 2)
+    if report.torn:
+        lines += paragraph("The last line of its journal was torn and was cut off.", 2)
+    folded = fold(report.steps, lambda step: (step.fate, step.operation.name))
+    for step in folded.shown:
+        name = step.operation.name.replace("_", " ")
+        lines += paragraph(f"step {step.number}, {name} {step.address}: {_WORDS[step.fate]}", 2, 4)
+        if step.why:
+            lines += paragraph(step.why, 4)
+    for (fate, name), more in folded.more.items():
+        text = f"{count(more, 'more step')}, {name.replace('_', ' ')}: {_WORDS[fate]}"
+        lines += paragraph(text, 2, 4)
+    for warning in report.warnings:
+        lines += ["", *paragraph(f"warning: {warning}", 0, 2)]
+    lines.append("")
+    if report.closed:
+        lines.append(f"The run is closed, the state is saved: serial {report.serial}.")
+        lines += ["", "Next: keyplan plan"] if hints else []
+    else:
+        undecided = count(len(report.with_fate(Fate.UNDECIDABLE)), "step")
+        text = (
+            f"The run stays open: {undecided} cannot be decided. When what is in the way is gone,"
+            " run keyplan resume again; if you know that it should be left as it is, run"
+            " keyplan resume --accept."
+        )
+        lines += paragraph(text)
+    return "\n".join(lines) + "\n"
