@@ -67,6 +67,9 @@ class Plugins(Mapping[str, T], Generic[T]):
             self._loaded[name] = self._load(candidates[0])
         return self._loaded[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._entry_points  # without importing it
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._entry_points)
 

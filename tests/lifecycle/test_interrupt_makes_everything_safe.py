@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 from keyplan.applying.options import Interrupt
 from keyplan.model.operations import RemoteOperation
 from keyplan.plans.reports import EventKind, StepStatus
 from keyplan.state.entries import RunEnded
+from keyplan.testing.fake import fake_plugin
+from keyplan.testing.faults import FaultKind
 from tests.lifecycle.world import Draft, World, create, instance, key
 
 
@@ -85,3 +88,19 @@ def test_long_steps_are_mentioned() -> None:
     complete = world.events[-1]
     assert complete.kind is EventKind.COMPLETE
     assert complete.seconds >= 25
+
+
+def test_an_interrupt_does_not_wait_for_the_read_lag() -> None:
+    world = World(fake_plugin(read_lag=timedelta(hours=1)))
+    interrupt = Interrupt()
+    world.service.faults.add(FaultKind.LOST_AFTER, "create_key")
+    session = instance(world.plugin, before=lambda operation: interrupt.set())
+    began = world.clock.now()
+
+    report = world.apply(world.plan([create("a")]), sessions={"fake": session}, interrupt=interrupt)
+
+    assert world.clock.now() - began < timedelta(minutes=1)
+    assert report.interrupted
+    assert report.open_run == "run-1"
+    assert world.resume().closed
+    assert world.agree()
