@@ -16,7 +16,10 @@ from keyplan.render.reach import reach_of, reach_text
 from keyplan.render.view import PlanView
 
 LISTED = 20
-"""So many groups are shown."""
+"""Up to so many groups are all shown."""
+
+SAMPLES = 5
+"""So many groups of new keys are shown of those that are more."""
 
 NO_LIMIT = "no condition, no end date"
 
@@ -75,7 +78,8 @@ def _afterwards(view: PlanView, items: list[AccessChange]) -> list[str]:
         alike.setdefault(key, []).append(address)
     lines: list[str] = []
     groups = list(alike.items())
-    shown = groups if view.options.full else groups[:LISTED]
+    many = len(groups) > LISTED and not view.options.full
+    shown = groups[:SAMPLES] if many else groups
     for rows_of, addresses in shown:
         limit = len(addresses) if view.options.full else 8
         lines += paragraph(some([clean(address) for address in addresses], limit), 2, 4)

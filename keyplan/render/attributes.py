@@ -211,7 +211,7 @@ def explained(found: tuple[Difference, ...], indent: int) -> list[str]:
 def _step_lines(steps: tuple[Step, ...]) -> list[str]:
     lines: list[str] = []
     for step in steps:
-        text = f"{step.call} {step.detail}".strip()
+        text = f"{step.call}: {step.detail}" if step.detail else step.call
         lines += with_right(
             entry(INDENT, f"step {step.number}", text), "NO UNDO" if step.irreversible else ""
         )

@@ -8,13 +8,17 @@ else, and each distinct pair is explained once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from keyplan.model.canonical import canonical_json
 from keyplan.model.values import Unknown, Value
 from keyplan.render.values import text_of
+
+_OutlinePart: TypeAlias = tuple[tuple[str, ...], str, str]
+_Outline: TypeAlias = tuple[_OutlinePart, ...]
+"""Where two values differ and in what: the same for two pairs that differ alike."""
 
 _NAMES = ("sid", "Sid", "name", "id")
 
@@ -42,30 +46,50 @@ class Difference:
 
 @dataclass(slots=True)
 class Explainer:
-    """Explains differences, at most `budget` of them that are not equal to an earlier one.
+    """Explains differences, at most `budget` of them that are not alike.
 
-    DeepDiff takes about a millisecond for a small policy; with the budget, explaining
+    DeepDiff takes about a millisecond for a small policy. The same change of a policy
+    in documents that differ elsewhere is explained once; with the budget, explaining
     stays fast whatever the size of the plan.
     """
 
     budget: int = 200
-    _known: dict[tuple[str, str], tuple[Difference, ...]] = field(default_factory=dict)
+    _known: dict[_Outline, tuple[Difference, ...]] = field(default_factory=dict)
 
     def explain(self, before: Value, after: Value) -> tuple[Difference, ...] | None:
         """The differences in order of their paths; `None` when the budget is used up."""
-        key = (canonical_json(before), canonical_json(after))
-        if key not in self._known:
+        old, new = _comparable(before), _comparable(after)
+        outline = tuple(_outline(old, new, ()))
+        if outline not in self._known:
             if len(self._known) >= self.budget:
                 return None
-            self._known[key] = differences(before, after)
-        return self._known[key]
+            self._known[outline] = _explained(old, new)
+        return self._known[outline]
 
 
 def differences(before: Value, after: Value) -> tuple[Difference, ...]:
     """What differs, by path. Empty if nothing but order does."""
+    return _explained(_comparable(before), _comparable(after))
+
+
+def _outline(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[_OutlinePart]:
+    if old == new:
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted(old.keys() | new.keys()):
+            if name in old and name in new:
+                yield from _outline(old[name], new[name], (*path, name))
+            else:
+                yield (*path, name), repr(old.get(name, "")), repr(new.get(name, ""))
+    elif isinstance(old, set) and isinstance(new, set):
+        yield path, repr(sorted(old - new)), repr(sorted(new - old))
+    else:
+        yield path, repr(old), repr(new)
+
+
+def _explained(old: Any, new: Any) -> tuple[Difference, ...]:
     from deepdiff import DeepDiff  # noqa: PLC0415  (0.1 s to import; rarely needed)
 
-    old, new = _comparable(before), _comparable(after)
     found = DeepDiff(old, new, view="tree", threshold_to_diff_deeper=0)
     result: list[Difference] = []
     for kind, items in found.items():

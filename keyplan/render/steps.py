@@ -76,7 +76,7 @@ def _row(step: Step, digits: int, width: int) -> list[str]:
     column = len(head) + width + 2
     room = RIGHT - _UNDO - column
     address = wrap(clean(step.address), RIGHT - len(head))
-    call = wrap(f"{step.call} {step.detail}", room)
+    call = wrap(f"{step.call}: {step.detail}" if step.detail else step.call, room)
     undo = f"undo: {undo_text(step.inverse)}"
     lines = [f"{head}{address[0]}", *(f"{' ' * len(head)}{line}" for line in address[1:])]
     if len(address[0]) <= width and len(address) == 1:

@@ -240,6 +240,12 @@ def test_a_policy_change_is_shown_once_for_all_keys_it_reaches() -> None:
     assert text.count("statements.A.principals") == 1
 
 
+def test_one_change_of_three_thousand_different_policies_is_one_group() -> None:
+    text = plan_text(_policies(3000))
+    assert "~ the policy of 3,000 keys" in text
+    assert "and 2,980 more keys (show all: " in text
+
+
 def test_three_thousand_updates_of_policies_are_rendered_fast() -> None:
     large = _policies(3000)
     plan_text(_policies(2))  # imports
@@ -289,7 +295,7 @@ def test_an_update_without_attributes_shows_its_steps() -> None:
     steps = (step(1, samples.LEDGER, RotateKey(samples.LEDGER, 2), "rotate key", "version 2"),)
     text = plan_text(plan(changes=(change,), steps=steps))
     assert "why          due" in text
-    assert "step 1       rotate key version 2" in text
+    assert "step 1       rotate key: version 2" in text
 
 
 def test_hints_can_be_left_out_for_automation() -> None:
