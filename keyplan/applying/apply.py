@@ -147,6 +147,10 @@ class _Run:
             holder=options.holder,
             allowed=tuple(sorted(allowed)),
             at=format_instant(self.around.clock.now()),
+            places={
+                instance: session.identity.place
+                for instance, session in sorted(self.around.sessions.items())
+            },
         )
 
     def _describe(self, recorder: Recorder, known: Known, *, failed: bool) -> list[str]:

@@ -106,7 +106,7 @@ def check_sessions(plan: Plan, sessions: Mapping[str, ProviderSession]) -> None:
         if session is None:
             raise _other(instance, "It is not declared any more.")
         now = session.identity
-        if planned.place not in (now.place, now.formerly or now.place):
+        if not now.is_at(planned.place):
             raise _other(instance, f"It was made for {planned.place}; this is {now.place}.")
         if now.principal != planned.principal:
             raise _other(

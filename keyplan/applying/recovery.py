@@ -22,7 +22,7 @@ from keyplan.applying.leasing import leased
 from keyplan.applying.options import ApplyOptions
 from keyplan.applying.reading_back import read_back
 from keyplan.applying.record import Recorder
-from keyplan.errors import JournalError
+from keyplan.errors import JournalError, ProviderError
 from keyplan.model.operations import (
     AdoptKey,
     ForgetKey,
@@ -111,7 +111,7 @@ class _Recovery:
         if not entries:
             self.store.archive(self.run, lease=self.lease)
             return self._report((), closed=True)
-        self._check_head(entries[0])
+        head = self._head(entries[0])
         recorder = Recorder(
             JournalWriter(self.store, self.lease, self.run, after=self.journal), entries
         )
@@ -119,7 +119,7 @@ class _Recovery:
         steps: tuple[RecoveredStep, ...] = ()
         if not isinstance(entries[-1], RunEnded):
             known = self._known(entries)
-            steps = self._decide(undecided(entries), known, recorder, accept=accept)
+            steps = self._decide(undecided(entries), head, known, recorder, accept=accept)
             if any(step.fate is Fate.UNDECIDABLE for step in steps):
                 recorder.flush()
                 return self._report(steps, closed=False)
@@ -131,13 +131,13 @@ class _Recovery:
         report = self._report(steps, closed=True, warnings=(*warnings, *more))
         return replace(report, serial=state.serial)
 
-    def _check_head(self, head: Entry) -> None:
+    def _head(self, head: Entry) -> RunStarted:
         state = self.snapshot.state
         if isinstance(head, RunStarted) and (head.lineage, head.serial) == (
             state.lineage,
             state.serial,
         ):
-            return
+            return head
         raise JournalError(
             "the open journal does not belong to this state",
             target=self.run,
@@ -159,7 +159,13 @@ class _Recovery:
         return known
 
     def _decide(
-        self, pending: list[StepStarted], known: Known, recorder: Recorder, *, accept: bool
+        self,
+        pending: list[StepStarted],
+        head: RunStarted,
+        known: Known,
+        recorder: Recorder,
+        *,
+        accept: bool,
     ) -> tuple[RecoveredStep, ...]:
         """Find out about each, and record it. Questions to one provider go together."""
         questions: dict[str, list[Question]] = {}
@@ -172,7 +178,7 @@ class _Recovery:
                     question = Question(item.step, operation, known.known_ids(operation))
                     questions.setdefault(item.provider, []).append(question)
         for provider, asked in questions.items():
-            verdicts.update(self._ask(provider, asked))
+            verdicts.update(self._ask(provider, head.places.get(provider, ""), asked))
         steps = tuple(_recovered(item, verdicts[item.step], accept=accept) for item in pending)
         for step in steps:
             self._record(step, verdicts[step.number], recorder)
@@ -181,12 +187,19 @@ class _Recovery:
                 known.learn(step.address, outcome.id, outcome.observation)
         return steps
 
-    def _ask(self, provider: str, asked: list[Question]) -> Mapping[int, Verdict]:
+    def _ask(self, provider: str, place: str, asked: list[Question]) -> Mapping[int, Verdict]:
+        """Ask where the run wrote. Absence anywhere else would prove nothing."""
         session = self.sessions.get(provider)
-        if session is None:
-            why = f"the provider {provider} is not declared any more"
-            return {item.number: Verdict(done=None, why=why) for item in asked}
-        return decide(session, asked, clock=self.clock)
+        try:
+            if session is None:
+                why = f"the provider {provider} is not declared any more"
+            elif not session.identity.is_at(place):
+                why = f"the run wrote to {place}, and this connection is {session.identity.place}"
+            else:
+                return decide(session, asked, clock=self.clock)
+        except ProviderError as error:
+            why = f"{provider} does not say who it is: {error.what}"
+        return {item.number: Verdict(done=None, why=why) for item in asked}
 
     def _without_call(self, operation: StateOperation, known: Known) -> Verdict:
         """A step that only changes the state is done by being recorded."""

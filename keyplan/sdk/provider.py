@@ -48,6 +48,10 @@ class Identity:
     summary: str
     formerly: str = ""
 
+    def is_at(self, place: str) -> bool:
+        """Whether this is the instance that was bound under that place."""
+        return place == self.place or bool(self.formerly and place == self.formerly)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -101,7 +105,7 @@ class Provider(Protocol):
         """Say who and where this is. Must be stable while the connection is open."""
 
     def read(self, ids: Sequence[str]) -> Mapping[str, Observation]:
-        """Read keys by id, in one batch. Absent ids are left out; pending deletion is not absence."""
+        """Read keys by id in one batch; absent ids are left out. Pending deletion is no absence."""
 
     def scan(self, cursor: str | None = None) -> Page:
         """List everything, a page at a time. A page must be resumable from its cursor."""

@@ -38,7 +38,11 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """The head of a journal. `operation` is `apply`, `destroy`, ...; `holder` is user@host."""
+    """The head of a journal. `operation` is `apply`, `destroy`, ...; `holder` is user@host.
+
+    `places` maps each provider instance to the place it was connected to: what became
+    of a step may be asked there and nowhere else.
+    """
 
     kind: ClassVar[str] = "run_started"
     run: str
@@ -49,6 +53,7 @@ class RunStarted:
     holder: str
     allowed: tuple[str, ...]
     at: str
+    places: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

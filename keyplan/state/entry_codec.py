@@ -36,7 +36,7 @@ def encode_entry(entry: Entry) -> Document:
     """Plain JSON data. Raises `JournalError` for a step that is not fully known yet."""
     kind = entry.kind
     match entry:
-        case RunStarted(run, operation, checksum, lineage, serial, holder, allowed, at):
+        case RunStarted(run, operation, checksum, lineage, serial, holder, allowed, at, places):
             return {
                 "kind": kind,
                 "run": run,
@@ -47,6 +47,7 @@ def encode_entry(entry: Entry) -> Document:
                 "holder": holder,
                 "allowed": list(allowed),
                 "at": at,
+                "places": places,
             }
         case StepStarted():
             return _encode_started(entry)
@@ -110,7 +111,13 @@ def _run_started(data: Document) -> RunStarted:
         holder=documents.text(found, "holder", ""),
         allowed=tuple(documents.texts(found, "allowed", "")),
         at=_instant(found),
+        places=_places(found),
     )
+
+
+def _places(found: Document) -> dict[str, str]:
+    places = documents.mapping(found, "places", "")
+    return {instance: documents.text(places, instance, "places") for instance in places}
 
 
 def _step_started(data: Document) -> StepStarted:

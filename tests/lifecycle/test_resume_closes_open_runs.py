@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from keyplan.applying.recovery import close_open_run
-from keyplan.errors import BusyError, JournalError
+from keyplan.errors import BusyError, JournalError, UnauthenticatedError
 from keyplan.model.operations import CreateAlias, RecordAttributes, SetAttribute
 from keyplan.plans.recovery import Fate
 from keyplan.sdk.store import LeaseInfo
 from keyplan.state.entries import RunEnded, Settlement
 from keyplan.testing.faults import FaultKind, SimulatedCrash
 from keyplan.testing.memory_store import CrashPoint, Moment
-from tests.lifecycle.world import Draft, World, create, key
+from tests.lifecycle.world import Draft, World, create, instance, key
 
 
 def _crashed(kind: FaultKind = FaultKind.CRASH_AFTER) -> World:
@@ -107,6 +107,24 @@ def test_a_provider_that_is_gone_keeps_the_run_open() -> None:
     assert not report.closed
     assert "fake is not declared" in report.steps[0].why
     assert world.resume().closed
+
+
+def test_another_place_proves_nothing() -> None:
+    world = _crashed()
+    elsewhere = {"fake": instance(world.plugin, "fake.elsewhere")}
+    report = close_open_run(world.store(), elsewhere, clock=world.clock)
+    assert not report.closed
+    assert "wrote to fake memory, and this connection is fake elsewhere" in report.steps[0].why
+
+    def expired() -> None:
+        raise UnauthenticatedError("the session has expired")
+
+    elsewhere["fake"] = instance(world.plugin)
+    elsewhere["fake"]._provider.identify = expired  # type: ignore[assignment,method-assign]
+    report = close_open_run(world.store(), elsewhere, clock=world.clock)
+    assert "does not say who it is" in report.steps[0].why
+    assert world.resume().closed
+    assert world.agree()
 
 
 def test_an_outage_keeps_the_run_open_until_it_is_over() -> None:

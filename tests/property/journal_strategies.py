@@ -131,6 +131,7 @@ entries = st.one_of(
         holder=texts,
         allowed=st.lists(names, max_size=2).map(tuple),
         at=st.just("2027-01-01T12:00:00Z"),
+        places=st.dictionaries(names, texts, max_size=2),
     ),
     steps,
     st.builds(StepSucceeded, st.integers(1, 99), texts, st.none() | observations),

@@ -118,6 +118,7 @@ def run_started(**changes) -> RunStarted:
             "holder": "ada@host",
             "allowed": ("root",),
             "at": NOW,
+            "places": {"hsm": "serial 7F3A19C2"},
             **changes,
         }
     )
