@@ -1,0 +1,35 @@
+"""The benchmark runs, measures every stage, and says when a target is missed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "bench_core.py"
+
+
+def test_a_quick_run_measures_every_stage(tmp_path: Path) -> None:
+    written = tmp_path / "result.json"
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARK), "--quick", "--sizes", "20", "--check",
+         "--json", str(written)],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "keys/s" in done.stdout
+    measured = json.loads(written.read_text())["sizes"][0]
+    assert measured["keys"] == 20
+    for run, stages in (
+        ("first", {"config", "link", "policies", "diff", "order", "access", "render"}),
+        ("noop", {"config", "link", "state", "refresh", "diff", "render"}),
+    ):
+        assert stages <= measured[run]["stages"].keys()
+        assert measured[run]["errors"] == 0
+    assert measured["first"]["steps"] >= 20
+    assert measured["noop"]["steps"] == 0
+    assert measured["first_peak_mb"] > 10
+    assert measured["first_cpu"] > 0
+    assert measured["forced"]["fsync"] > 0
+    assert measured["forced"]["sqlite_commits"] > 0
