@@ -7,6 +7,7 @@ only: it needs no PIN and creates nothing.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -16,10 +17,11 @@ from pathlib import Path
 
 from keyplan.config.loader import VariableInputs, read
 from keyplan.diagnostics import ConfigurationError, Diagnostic, Diagnostics, Severity
-from keyplan.errors import BusyError, PlanningError
+from keyplan.errors import BusyError, KeyplanError, PlanningError
 from keyplan.graph.link import load_graph
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.stack import ProviderBlock, Stack, StoreBlock
+from keyplan.rules.declaration import declaration_checks
 from keyplan.sdk.provider import OpenContext
 from keyplan.sdk.store import Store
 from keyplan.session.clock import SYSTEM_CLOCK, Clock
@@ -76,6 +78,7 @@ class Workspace:
                 plugins=self.registry.plugins,
                 environment=self.environment,
                 now=self.clock.now(),
+                checks=declaration_checks(self.registry.plugins),
             )
         return self._linked
 
@@ -174,9 +177,17 @@ class Workspace:
                 block = blocks[instance]
                 plugin = self.registry.plugins[block.type]
                 session = open_session(block, plugin, context, clock=self.clock)
-                stack.callback(session.close)
+                stack.callback(_close, session)
                 opened[instance] = session
             yield opened
+
+
+def _close(session: ProviderSession) -> None:
+    """A connection that cannot be closed changes nothing that was done over it."""
+    try:
+        session.close()
+    except KeyplanError as error:
+        logging.getLogger(__name__).warning("%s", error.what)
 
 
 def _is_about_settings(item: Diagnostic) -> bool:

@@ -38,7 +38,7 @@ class LazyCommands(TyperGroup):
         """Every name, without importing any command."""
         return [*BUILT_IN, *(name for name in _adapters() if name not in BUILT_IN)]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command, imported now; raises `UsageError` for a name that nobody has."""
         if cmd_name in BUILT_IN:
             module = import_module(BUILT_IN[cmd_name][0])
@@ -47,6 +47,8 @@ class LazyCommands(TyperGroup):
         adapters = _adapters()
         if cmd_name in adapters:
             return _command(_loaded(cmd_name), cmd_name)
+        if getattr(ctx, "resilient_parsing", False):  # completing a word that is not finished
+            return None
         near = difflib.get_close_matches(cmd_name, [*BUILT_IN, *adapters], n=1)
         hint = f"Did you mean {near[0]}?" if near else "keyplan --help lists the commands."
         raise UsageError(f"there is no command {cmd_name}", advice=hint)

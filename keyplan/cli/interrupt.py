@@ -6,12 +6,13 @@ none of them ends the process, because only a finished call has a known outcome.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Protocol
+from typing import Protocol, TextIO
 
 from keyplan.cli.terminal import Terminal
 
@@ -33,6 +34,14 @@ class Stoppable(Protocol):
         """Whether somebody asked."""
 
 
+def _say(stream: TextIO, text: str) -> None:
+    """Write past the stream's buffer: a handler may interrupt a write to that buffer."""
+    try:
+        os.write(stream.fileno(), text.encode())
+    except (OSError, ValueError):
+        stream.write(text)
+
+
 @contextmanager
 def stopping(interrupt: Stoppable, terminal: Terminal) -> Iterator[None]:
     """While inside, SIGINT and SIGTERM set the flag instead of ending the process."""
@@ -41,7 +50,7 @@ def stopping(interrupt: Stoppable, terminal: Terminal) -> Iterator[None]:
         return
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        terminal.note(LATER if interrupt.is_set else FIRST)
+        _say(terminal.stderr, LATER if interrupt.is_set else FIRST)
         interrupt.set()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
