@@ -44,7 +44,14 @@ def changed_scalars(
         reason = reason_for(name, value, resource)
         if reason is Reason.DRIFT and reports_only(key):
             continue
-        yield AttributeChange(name, before, value, reason, one_way=is_one_way(capabilities, name))
+        note = policy_names(key) if name == "policy" else ""
+        one_way = is_one_way(capabilities, name)
+        yield AttributeChange(name, before, value, reason, one_way=one_way, note=note)
+
+
+def policy_names(key: DesiredKey) -> str:
+    """The declared policies behind a compiled one: `policy.envelope, policy.audit`."""
+    return ", ".join(key.policy.sources) if key.policy else ""
 
 
 def changed_records(

@@ -22,6 +22,7 @@ from keyplan.planning.compare import (
     changed_scalars,
     ignored,
     managed_paths,
+    policy_names,
     reports_only,
 )
 from keyplan.planning.due import first_rotation, what_is_due
@@ -107,7 +108,7 @@ def _observed(key: DesiredKey, resource: ResourceState | None) -> KeyResult:
 def _create(wanted: Wanted, world: World, notes: tuple[str, ...] = ()) -> KeyResult:
     key, attributes = wanted.key, wanted.attributes
     changes = [
-        AttributeChange(name, None, value)
+        AttributeChange(name, None, value, note=policy_names(key) if name == "policy" else "")
         for name, value in attributes.items()
         if value is not None and name not in ("labels", "aliases", "grants")
     ]

@@ -20,6 +20,7 @@ from keyplan.planning.aliases import without_moved_aliases
 from keyplan.planning.changes import output_changes, parents_of, resource_changes
 from keyplan.planning.diff import KeyResult, World, diff_declared
 from keyplan.planning.drift import DriftContext, drift_of
+from keyplan.planning.families import hold_parents
 from keyplan.planning.intents import KeyDiff
 from keyplan.planning.lower import lower
 from keyplan.planning.order import order
@@ -158,11 +159,17 @@ def _compare(inputs: _Inputs) -> _Compared:
     if inputs.options.mode is PlanMode.REFRESH_ONLY:
         return _Compared(accept_drift(drift, inputs.state, inputs.world.live), drift)
     results = dict(_results(inputs))
-    diffs = {address: result.diff for address, result in results.items() if result.diff}
-    diffs = without_moved_aliases(diffs)
+    found = {address: result.diff for address, result in results.items() if result.diff}
+    families = hold_parents(
+        without_moved_aliases(found),
+        inputs.state,
+        _protected_by(inputs, inputs.state.resources),
+        inputs.context.now,
+    )
+    diffs = families.diffs
     findings = [finding for result in results.values() for finding in result.findings]
-    findings += orphaning_findings(diffs, _protected_by(inputs, diffs))
-    due = {due for result in results.values() for due in result.due}
+    findings += orphaning_findings(diffs, _protected_by(inputs, _staying(inputs, diffs)))
+    due = {due for result in results.values() for due in result.due} | set(families.due)
     ordered = sorted(due, key=lambda item: (item.at, item.address, item.what))
     return _Compared(diffs, drift, tuple(findings), tuple(ordered))
 
@@ -211,14 +218,15 @@ def _results(inputs: _Inputs) -> Iterable[tuple[Address, KeyResult]]:
         yield address, diff_leaving(leaving)
 
 
-def _protected_by(
-    inputs: _Inputs, diffs: Mapping[Address, KeyDiff]
-) -> dict[Address, Address | None]:
-    """Keys that stay, with the parent whose material protects theirs."""
+def _staying(inputs: _Inputs, diffs: Mapping[Address, KeyDiff]) -> Iterable[Address]:
+    """Keys that this plan does not send on the way out."""
     if inputs.options.mode is PlanMode.DESTROY:
-        staying = [address for address in inputs.state.resources if address not in diffs]
-    else:
-        staying = list(inputs.graph.keys)
+        return [address for address in inputs.state.resources if address not in diffs]
+    return inputs.graph.keys
+
+
+def _protected_by(inputs: _Inputs, addresses: Iterable[Address]) -> dict[Address, Address | None]:
+    """Those of the keys whose material a parent's protects, with that parent."""
     parents = parents_of(inputs.graph, inputs.state)
     relations = {
         address: str(item.attributes.get("relation"))
@@ -226,7 +234,7 @@ def _protected_by(
     } | {address: str(key.relation) for address, key in inputs.graph.keys.items()}
     return {
         address: parents.get(address)
-        for address in staying
+        for address in addresses
         if relations.get(address) in ("wraps", "derives", "signs")
     }
 

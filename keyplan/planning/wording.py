@@ -48,9 +48,8 @@ _PASSIVE = {
 def describe(operation: Operation, settlement: Settlement) -> str:  # noqa: C901, PLR0911, PLR0912
     """A few words on one operation; empty where the call says it all."""
     match operation:
-        case CreateKey(usage=usage, algorithm=algorithm, parent=parent, relation=relation):
-            above = f", {_PASSIVE[relation]} {parent}" if parent and relation else ""
-            return f"{algorithm}, {usage}{above}"
+        case CreateKey(parent=parent, relation=relation):
+            return f"{_PASSIVE[relation]} {parent}" if parent and relation else ""
         case ScheduleDeletion(window=window):
             return f"after {window}"
         case CancelDeletion() | DestroyKey() | PutPolicy():

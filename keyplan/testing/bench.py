@@ -127,6 +127,12 @@ class Bench:
             removed=tuple(Removed(name, RemovedMode(how)) for name, how in (removed or {}).items()),
             outputs={name: OutputBlock(name, value) for name, value in (outputs or {}).items()},
         )
+        return self.plan_graph(graph, mode=mode, **options)
+
+    def plan_graph(
+        self, graph: ResourceGraph, *, mode: PlanMode = PlanMode.NORMAL, **options: Any
+    ) -> Plan:
+        """Plan a linked graph against the bench's state and world."""
         return make_plan(
             graph,
             StateSnapshot(self.state, None if not self.state.serial else "v"),

@@ -229,7 +229,11 @@ class Accident:
             case AccidentKind.POLICY_REPLACED:
                 return key.having("policy", {"administrators": ["stranger"], "statements": []})
             case AccidentKind.GRANTED:
-                stranger: Value = {"principal": ["stranger"], "operations": ["decrypt"]}
+                stranger: Value = {
+                    "principal": ["stranger"],
+                    "operations": ["decrypt"],
+                    "context": {},
+                }
                 return key.having("grants", {**grants, "by-hand": stranger})
             case AccidentKind.SUSPENDED:
                 return replace(key, state=KeyState.SUSPENDED)

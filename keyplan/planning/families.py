@@ -1,0 +1,120 @@
+"""Parents on the way out wait for their children.
+
+Rules: a parent whose material protects a child's is scheduled for destruction only once
+the child is, and its window never ends before the child's, so that a child pending
+deletion can be rescued until the last moment. Where keyplan holds the clock, the parent
+is destroyed only when the child is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from keyplan.model.address import Address
+from keyplan.model.timing import format_instant, parse_instant
+from keyplan.planning.intents import Destroy, Enter, Forget, Intent, KeyDiff, Schedule
+from keyplan.plans.changes import Due
+from keyplan.state.model import Phase, State
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Families:
+    """Leaving keys after their parents were held back, and when those go on."""
+
+    diffs: Mapping[Address, KeyDiff]
+    due: tuple[Due, ...] = ()
+
+
+def hold_parents(
+    diffs: Mapping[Address, KeyDiff],
+    state: State,
+    protected_by: Mapping[Address, Address | None],
+    now: datetime,
+) -> Families:
+    """Hold back or extend what would destroy a parent before its children.
+
+    `protected_by` maps every key of the state to the parent whose material protects it.
+    """
+    children: dict[Address, list[Address]] = {}
+    for child, parent in protected_by.items():
+        if parent is not None and child in state.resources:
+            children.setdefault(parent, []).append(child)
+    result = dict(diffs)
+    due: list[Due] = []
+    for parent in _deepest_first(children, protected_by):
+        diff = result.get(parent)
+        if diff is None or not any(_destroys(intent) for intent in diff.intents):
+            continue
+        ends = [_end_of(child, result.get(child), state) for child in children[parent]]
+        if any(end is None for end in ends) or (_at_once(diff) and any(ends)):
+            del result[parent]
+            due += _waiting(parent, children[parent], state)
+        else:
+            result[parent] = _covering(diff, max(str(end) for end in ends), now)
+    return Families(result, tuple(due))
+
+
+def _deepest_first(
+    children: Mapping[Address, list[Address]], parents: Mapping[Address, Address | None]
+) -> list[Address]:
+    def depth(address: Address) -> int:
+        above, steps = parents.get(address), 0
+        while above is not None:
+            above, steps = parents.get(above), steps + 1
+        return steps
+
+    return sorted(children, key=depth, reverse=True)
+
+
+def _destroys(intent: Intent) -> bool:
+    match intent:
+        case Schedule() | Destroy() | Enter(phase=Phase.PENDING_DELETION):
+            return True
+        case _:
+            return False
+
+
+def _at_once(diff: KeyDiff) -> bool:
+    return any(isinstance(intent, Destroy) for intent in diff.intents)
+
+
+def _end_of(child: Address, diff: KeyDiff | None, state: State) -> str | None:
+    """When a child's window ends: empty if it is gone by then, `None` while none runs."""
+    for intent in diff.intents if diff else ():
+        match intent:
+            case Schedule(until=until) | Enter(phase=Phase.PENDING_DELETION, until=until):
+                return until
+            case Destroy() | Forget():
+                return ""
+            case _:
+                pass
+    resource = state.resources[child]
+    return resource.until if resource.phase is Phase.PENDING_DELETION else None
+
+
+def _waiting(parent: Address, children: list[Address], state: State) -> list[Due]:
+    """The parent goes on when the last of its children does."""
+    ends = [state.resources[child].until for child in children if state.resources[child].until]
+    if not ends:
+        return []
+    return [Due(parent, "destroyed after its children", parse_instant(max(ends)))]
+
+
+def _covering(diff: KeyDiff, until: str, now: datetime) -> KeyDiff:
+    """The diff with its window extended so that it does not end before `until`."""
+    return replace(diff, intents=tuple(_extended(intent, until, now) for intent in diff.intents))
+
+
+def _extended(intent: Intent, until: str, now: datetime) -> Intent:
+    match intent:
+        case Schedule(until=own) if own < until:
+            days = -((now - parse_instant(until)) // _DAY)
+            return Schedule(f"{days}d", format_instant(now + days * _DAY))
+        case Enter(phase=Phase.PENDING_DELETION, until=own) if own < until:
+            return Enter(Phase.PENDING_DELETION, until)
+        case _:
+            return intent
