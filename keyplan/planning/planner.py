@@ -168,7 +168,7 @@ def _compare(inputs: _Inputs) -> _Compared:
     )
     diffs = families.diffs
     findings = [finding for result in results.values() for finding in result.findings]
-    findings += orphaning_findings(diffs, _protected_by(inputs, _staying(inputs, diffs)))
+    findings += orphaning_findings(found, _protected_by(inputs, _staying(inputs, found)))
     due = {due for result in results.values() for due in result.due} | set(families.due)
     ordered = sorted(due, key=lambda item: (item.at, item.address, item.what))
     return _Compared(diffs, drift, tuple(findings), tuple(ordered))

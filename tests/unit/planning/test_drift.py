@@ -27,7 +27,7 @@ from keyplan.testing.bench import Bench, key, policy
 from keyplan.testing.fake import fake_plugin
 
 A = Address("key.a")
-TERMS = {"principal": ["who:reader"], "operations": ["decrypt"]}
+TERMS = {"principal": ["who:reader"], "operations": ["decrypt"], "context": {}}
 EVERYTHING = {
     "description": "d",
     "labels": {"team": "x"},

@@ -93,8 +93,8 @@ def test_a_policy_without_administrators_is_refused(bench: Bench) -> None:
 
 
 def test_other_terms_of_a_grant_are_a_revocation_and_a_grant(bench: Bench) -> None:
-    old = {"principal": ["who:reader"], "operations": ["decrypt"]}
-    new = {"principal": ["who:reader"], "operations": ["encrypt"]}
+    old = {"principal": ["who:reader"], "operations": ["decrypt"], "context": {}}
+    new = {"principal": ["who:reader"], "operations": ["encrypt"], "context": {}}
     bench.converge(ROOT, service(grants={"batch": old}))
     revoke, create = operations(bench, ROOT, service(grants={"batch": new}))
     assert revoke == RevokeGrant(Address("key.s"), "batch", old)
