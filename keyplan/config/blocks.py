@@ -14,7 +14,7 @@ from pathlib import Path
 from keyplan.config.decode import Deferred
 from keyplan.config.expressions import FileReader, Scope, Template
 from keyplan.config.report import Invalid, Place, Report, at, at_key
-from keyplan.config.tree import Entry, MapNode, Node, ScalarNode
+from keyplan.config.tree import Entry, ListNode, MapNode, Node, ScalarNode
 from keyplan.diagnostics import Diagnostic, Position
 from keyplan.model.resources import Removed
 from keyplan.model.stack import ProviderBlock, Stack
@@ -75,6 +75,22 @@ class Block:
             return self.place
         one_line = isinstance(entry.value, ScalarNode) and entry.value.line == entry.line
         return at(entry.value) if one_line else at_key(entry)
+
+    def at_item(self, path: tuple[str, ...], text: str = "") -> Place:
+        """The deepest place that a path of names leads to; there, an item with that text."""
+        entry = self.written(path[0])
+        if entry is None:
+            return self.place
+        for name in path[1:]:
+            inner = entry.value.entries.get(name) if isinstance(entry.value, MapNode) else None
+            if inner is None:
+                break
+            entry = inner
+        value = entry.value
+        for item in value.items if isinstance(value, ListNode) else ():
+            if isinstance(item, ScalarNode) and item.text == text:
+                return at(item)
+        return at(value) if isinstance(value, ScalarNode) else at_key(entry)
 
     @property
     def templates(self) -> Iterator[Template]:

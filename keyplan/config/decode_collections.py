@@ -21,7 +21,7 @@ from keyplan.config.decode_scalars import (
 )
 from keyplan.config.fields import Field, Items, Kind, Plain, Record, Refers, Shape, Table
 from keyplan.config.report import INVALID, Invalid, Report, at, at_key, suggest_or_list
-from keyplan.config.scalars import kind_of, parser
+from keyplan.config.scalars import parser
 from keyplan.config.tree import ListNode, MapNode, Node, ScalarNode
 from keyplan.model.address import Address
 from keyplan.model.values import Value
@@ -94,7 +94,7 @@ class ItemsCodec(BaseCodec):
         elif self._items.single:
             items = [self._item.convert(value, node, report)]
         else:
-            return self.wrong_value(f"it is {kind_of(value)}", node, report)
+            return self.wrong_value(value, "", node, report)
         return self.finish(items, (node,), report)
 
 
@@ -134,11 +134,11 @@ class TableCodec(BaseCodec):
         if value is None and self._mode.nullable:
             return None
         if not isinstance(value, dict):
-            return self.wrong_value(f"it is {kind_of(value)}", node, report)
+            return self.wrong_value(value, "", node, report)
         result: dict[str, Value] = {}
         for name, item in value.items():
             if self._names.fullmatch(name) is None:
-                return self.wrong_value(f"{name!r} is not {self._table.says}", node, report)
+                return self.wrong_value(value, f"{name!r} is not {self._table.says}", node, report)
             checked = self._item.convert(item, node, report)
             if not isinstance(checked, Invalid):
                 result[name] = checked
@@ -237,18 +237,18 @@ class RecordCodec(BaseCodec):
         if value is None and self._mode.nullable:
             return None
         if not isinstance(value, dict):
-            return self.wrong_value(f"it is {kind_of(value)}", node, report)
+            return self.wrong_value(value, "", node, report)
         result: dict[str, Value] = {}
         for name, item in value.items():
             codec = self._codecs.get(name)
             if codec is None:
-                return self.wrong_value(f"{name!r} is not a field of it", node, report)
+                return self.wrong_value(value, f"{name!r} is not a field of it", node, report)
             checked = codec.convert(item, node, report)
             if not isinstance(checked, Invalid):
                 result[name] = checked
         missing = [name for name in self._required if name not in value]
         if missing:
-            return self.wrong_value(f"it lacks {', '.join(missing)}", node, report)
+            return self.wrong_value(value, f"it lacks {', '.join(missing)}", node, report)
         return result
 
 

@@ -55,6 +55,10 @@ class Mode:
         return replace(self, nullable=False, words=(), unknown=False, partial=False)
 
 
+_SHOWN = 60
+"""Texts up to this length are repeated in messages."""
+
+
 class BaseCodec:
     """What all codecs share: templates, words, `none`, and complaints about shapes."""
 
@@ -134,15 +138,18 @@ class BaseCodec:
         )
         return INVALID
 
-    def wrong_value(self, why: str, node: Node, report: Report, text: str = "") -> Invalid:
+    def wrong_value(self, value: object, why: str, node: Node, report: Report) -> Invalid:
         """A value that the shape does not take."""
-        advice = f"Write {describe(self._shape)}."
-        if isinstance(self._shape, Choice):
-            advice = suggest(text, self._shape.values) or advice
-        report.error(
-            "KP-DECL-005", at(node), f"{self._mode.label} cannot have this value",
-            why=why, advice=advice,
-        )  # fmt: skip
+        label, advice = self._mode.label, f"Write {describe(self._shape)}."
+        summary = f"{label} cannot be {kind_of(value)}"
+        if value is None:
+            why = f"nothing is there for {report.address}" if report.address else ""
+            advice = "Give it what is missing, or use coalesce for a value instead."
+        elif isinstance(value, str) and len(value) <= _SHOWN:
+            summary = f"{label} cannot be {value!r}"
+            if isinstance(self._shape, Choice):
+                advice = suggest(value, self._shape.values) or advice
+        report.error("KP-DECL-005", at(node), summary, why=why, advice=advice)
         return INVALID
 
 
@@ -179,7 +186,7 @@ class ScalarCodec(BaseCodec):
         try:
             value = self._parse(text)
         except ValueError as error:
-            return self.wrong_value(str(error), node, report, text)
+            return self.wrong_value(text, str(error), node, report)
         if text not in _SPECIAL and len(self._accepted) < _REMEMBERED and not self._mode.words:
             self._accepted[text] = value
         return value
@@ -191,9 +198,7 @@ class ScalarCodec(BaseCodec):
         try:
             return of_value(self._shape, self._parse, value)
         except ValueError as error:
-            return self.wrong_value(
-                str(error), node, report, value if isinstance(value, str) else ""
-            )
+            return self.wrong_value(value, str(error), node, report)
 
 
 _FLAGS = frozenset({"true", "false"})

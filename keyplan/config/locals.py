@@ -68,14 +68,15 @@ def _order(
         return list(sorter.static_order())
     except CycleError as error:
         cycle: list[str] = error.args[1]
-    first = min(cycle, key=lambda name: list(entries).index(name))
-    start = cycle.index(first)
-    around = cycle[start:-1] + cycle[:start] if cycle[0] == cycle[-1] else cycle
+    needs_next = cycle[:0:-1]  # graphlib names each before what needs it, the first one twice
+    first = min(needs_next, key=list(entries).index)
+    start = needs_next.index(first)
+    around = needs_next[start:] + needs_next[:start]
     Report(diagnostics, f"local.{first}").error(
         "KP-REF-008",
         at_key(entries[first]),
         "locals refer to each other in a circle: "
-        + " -> ".join(f"local.{name}" for name in (*reversed(around), around[-1])),
+        + " -> ".join(f"local.{name}" for name in (*around, first)),
         advice="Write one of them without the others.",
         also=tuple(
             related(f"local.{name}", at_key(entries[name])) for name in around if name != first

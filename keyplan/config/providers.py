@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyplan.config.report import Place, Report, at, at_key, suggest_or_list
-from keyplan.config.tree import Entry, ListNode, MapNode, Node
+from keyplan.config.tree import Entry, ListNode, MapNode, Node, ScalarNode
 from keyplan.model.values import Value
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class _Complaint:
 
     def add(self, kind: str, path: tuple[int | str, ...], message: str) -> None:
         """One complaint; `kind` and `path` are the model's own."""
-        place, depth = _place(self.entry, path)
+        place, depth = _place(self.entry, path, value=kind not in ("extra_forbidden", "missing"))
         shown = path[: depth + (kind == "missing")]
         name = ".".join([self.label, *(str(part) for part in shown)])
         if kind == "extra_forbidden" and path:
@@ -68,14 +68,18 @@ class _Complaint:
             )
 
 
-def _place(entry: Entry, path: tuple[int | str, ...]) -> tuple[Place, int]:
-    """The deepest place that a model's path leads to, and how many parts of it were found."""
+def _place(entry: Entry, path: tuple[int | str, ...], *, value: bool) -> tuple[Place, int]:
+    """The deepest place that a model's path leads to, and how many parts of it were found.
+
+    With `value` it is that of a scalar's text, otherwise that of its name.
+    """
     place, node = at_key(entry), entry.value
     for depth, part in enumerate(path):
         below: Node
         if isinstance(node, MapNode) and part in node.entries:
             inner = node.entries[str(part)]
-            place, below = at_key(inner), inner.value
+            below = inner.value
+            place = at(below) if value and isinstance(below, ScalarNode) else at_key(inner)
         elif isinstance(node, ListNode) and isinstance(part, int) and part < len(node.items):
             below = node.items[part]
             place = at(below)

@@ -12,7 +12,7 @@ from keyplan.config.expressions import Scope
 from keyplan.config.fields import Kind, Plain
 from keyplan.config.language import KEYPLAN, REMOVED
 from keyplan.config.providers import check_settings
-from keyplan.config.report import Report, at, at_key, related, suggest_or_list
+from keyplan.config.report import Report, at, at_key, related, suggest, suggest_or_list
 from keyplan.config.tree import Entry, MapNode, Node, ScalarNode
 from keyplan.config.version import satisfies
 from keyplan.model.address import Address
@@ -120,12 +120,13 @@ def _not_installed(
     instance: str, entry: Entry, plugins: Mapping[str, Plugin], report: Report
 ) -> None:
     kind = instance.partition(".")[0]
-    installed = suggest_or_list(kind, plugins, "Installed")
+    near = suggest(kind, plugins)
+    others = suggest_or_list(kind, plugins, "Installed")
     report.error(
         "KP-DECL-022",
         at_key(entry),
         f"no provider type {kind} is installed",
-        advice=f"{installed} Try `pip install 'keyplan[{kind}]'`.".strip(),
+        advice=near or f"Try `pip install 'keyplan[{kind}]'`. {others}".strip(),
     )
 
 
@@ -156,25 +157,26 @@ def read_removed(
         if not isinstance(fields, dict) or not {"from", "mode"} <= fields.keys():
             continue
         pattern = str(fields["from"])
+        place = at(node.entries["from"].value) if isinstance(node, MapNode) else at(node)
         address = _removed_address(pattern)
         if address is None:
             report.error(
                 "KP-DECL-027",
-                at(node),
+                place,
                 f"{pattern} is not the address of a key",
                 advice="""Write key.name, 'key.name["instance"]' or 'key.name["*"]'.""",
             )
         elif address.instance is None and address.name in declared:
             report.about(pattern).error(
                 "KP-DECL-027",
-                at(node),
+                place,
                 f"{pattern} is removed and still declared",
                 advice="Remove its declaration, or this entry.",
                 also=(related("declared here", at_key(declared[address.name])),),
             )
             report.errors += 1
         else:
-            result.append(Removed(pattern, RemovedMode(str(fields["mode"])), at(node).position))
+            result.append(Removed(pattern, RemovedMode(str(fields["mode"])), place.position))
     return tuple(result)
 
 

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from keyplan.config.providers import check_settings
-from keyplan.config.report import Place, Report, at, related, suggest_or_list
-from keyplan.config.tree import ListNode, MapNode, Node
+from keyplan.config.report import Place, Report, related, suggest_or_list
 from keyplan.diagnostics import Related
 from keyplan.graph.drafts import (
     Draft,
@@ -21,6 +20,7 @@ from keyplan.graph.drafts import (
     lifecycle_of,
     unenforced_of,
 )
+from keyplan.graph.gaps import check_gaps
 from keyplan.graph.instances import Instance
 from keyplan.graph.references import find
 from keyplan.graph.world import World
@@ -81,9 +81,10 @@ class KeyBuilder:
             self._grants(draft, values, report)
         if "policies" in values:
             self._policies(draft, values["policies"], report)
-        if "replicas" in values:
-            self._replicas(draft, values["replicas"], report)
+        if "replicas" in values or "primary" in values:
+            self._replicas(draft, values, report)
         if draft.unenforced:
+            check_gaps(draft.unenforced, partial(block.at, "unenforced"), self._world, report)
             self._accepted_gaps(draft)
         return draft
 
@@ -215,7 +216,7 @@ class KeyBuilder:
             address = terms.get("principal") if isinstance(terms, dict) else None
             if not isinstance(address, Address):
                 continue
-            where = partial(_inside, draft, "grants", name, "principal")
+            where = partial(draft.block.at_item, ("grants", name, "principal"))
             if find(address, world.principals, where, report) is None:
                 continue
             principal = world.principal_values.get(address)
@@ -239,27 +240,36 @@ class KeyBuilder:
         addresses = written if isinstance(written, list) else []
         draft.policies = tuple(
             address
-            for index, address in enumerate(addresses)
+            for address in addresses
             if isinstance(address, Address)
             and find(
                 address,
                 self._world.policies,
-                partial(_item, draft, "policies", index, address),
+                partial(draft.block.at_item, ("policies",), str(address)),
                 report,
             )
         )
 
-    def _replicas(self, draft: Draft, written: Value, report: Report) -> None:
-        for name, replica in written.items() if isinstance(written, dict) else ():
+    def _replicas(self, draft: Draft, values: Mapping[str, Value], report: Report) -> None:
+        written, primary = values.get("replicas"), values.get("primary")
+        replicas = written if isinstance(written, dict) else {}
+        for name, replica in replicas.items():
             if not isinstance(replica, dict):
                 continue
             provider = replica.get("provider")
             if isinstance(provider, str):
-                where = partial(_inside, draft, "replicas", name, "provider")
+                where = partial(draft.block.at_item, ("replicas", name, "provider"))
                 self._known_provider(provider, where, report)
             for address in _addresses(replica.get("policies")):
-                where = partial(_inside, draft, "replicas", name, "policies")
+                where = partial(draft.block.at_item, ("replicas", name, "policies"), str(address))
                 find(address, self._world.policies, where, report)
+        if isinstance(primary, str) and primary not in replicas:
+            report.error(
+                "KP-REF-002",
+                draft.block.at("primary"),
+                f"{draft.address} has no replica {primary}",
+                advice=suggest_or_list(primary, replicas, "Replicas") or "Add it to replicas.",
+            )
 
     def _accepted_gaps(self, draft: Draft) -> None:
         """Take out attributes that the provider does not have and the key does without."""
@@ -275,31 +285,6 @@ class KeyBuilder:
 def _addresses(value: Value) -> Iterable[Address]:
     items = value if isinstance(value, list) else [value]
     return (item for item in items if isinstance(item, Address))
-
-
-def _inside(draft: Draft, *path: str) -> Place:
-    """The deepest place that a path of names leads to."""
-    node: Node | None = draft.block.node(path[0])
-    place = draft.block.at(path[0])
-    for name in path[1:]:
-        entry = node.entries.get(name) if isinstance(node, MapNode) else None
-        if entry is None:
-            break
-        node = entry.value
-        place = at(node)
-    return place
-
-
-def _item(draft: Draft, name: str, index: int, address: Address) -> Place:
-    """The item of a list that spells an address, as far as it can be told."""
-    node = draft.block.node(name)
-    if isinstance(node, ListNode):
-        for item in node.items:
-            if getattr(item, "text", None) == str(address):
-                return at(item)
-        if index < len(node.items):
-            return at(node.items[index])
-    return draft.block.at(name)
 
 
 def _where(world: World, address: Address) -> tuple[Related, ...]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from keyplan.config.blocks import Block
-from keyplan.config.report import Place, at, related
-from keyplan.config.tree import MapNode
+from keyplan.config.report import related
 from keyplan.graph.drafts import Draft
 from keyplan.graph.world import World
 from keyplan.model.keys import ALGORITHMS, Protection
@@ -53,23 +52,14 @@ def check_constraints(wanted: Constraints, block: Block, draft: Draft, world: Wo
     if draft.usage is None and draft.algorithm is None:
         return  # only observed: it is not known what it is
     for constraint, attribute, problem, advice in _violations(wanted, draft, world):
+        demanded = block.at_item(("constraints", constraint))
         world.report(draft.address).error(
             "KP-POL-002",
             draft.block.at(attribute) if draft.block.wrote(attribute) else draft.block.place,
             f"{draft.address} breaks {constraint} of {block.address}: {problem}",
             advice=advice,
-            also=(related(f"demanded by {block.address}", _place(block, constraint)),),
+            also=(related(f"demanded by {block.address}", demanded),),
         )
-
-
-def _place(block: Block, constraint: str) -> Place:
-    for layer in block.layers:
-        entry = layer.entries.get("constraints")
-        inner = entry.value if entry is not None else None
-        found = inner.entries.get(constraint) if isinstance(inner, MapNode) else None
-        if found is not None:
-            return at(found.value)
-    return block.at("constraints")
 
 
 def _violations(

@@ -8,13 +8,14 @@ Every principal must be somebody on the provider of every key that the policy is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from keyplan.config.blocks import Block
 from keyplan.config.expressions import Scope
-from keyplan.config.report import Place, Report, at, related
-from keyplan.config.tree import Entry, MapNode
+from keyplan.config.report import Report, related
 from keyplan.graph.constraints import NO_CONSTRAINTS, check_constraints, constraints_of
 from keyplan.graph.drafts import Draft, unenforced_of
+from keyplan.graph.gaps import check_gaps
 from keyplan.graph.instances import Instance
 from keyplan.graph.references import find
 from keyplan.graph.this import Names, ThisLookup, plain
@@ -104,7 +105,7 @@ class Policies:
             names["this"] = ThisLookup(draft, self._stack_names)
         values = block.values(Scope(names, self._world.configuration.files), report)
         administrators = self._principals(
-            values.get("administrators"), block.at("administrators"), report
+            values.get("administrators"), block, ("administrators",), report
         )
         statements = values.get("statement")
         return Policy(
@@ -127,6 +128,9 @@ class Policies:
     def _statement(
         self, sid: str, terms: Mapping[str, Value], block: Block, report: Report
     ) -> Statement:
+        gaps = unenforced_of(terms.get("unenforced"))
+        where = partial(block.at_item, ("statement", sid, "unenforced"))
+        check_gaps(gaps, where, self._world, report)
         principals = terms.get("principals")
         operations = terms.get("operations")
         expires_at = terms.get("expires_at")
@@ -135,16 +139,18 @@ class Policies:
             Effect(str(terms.get("effect", Effect.ALLOW))),
             None
             if principals == "any"
-            else self._principals(principals, _in_statement(block, sid, "principals"), report),
+            else self._principals(principals, block, ("statement", sid, "principals"), report),
             frozenset(str(item) for item in (operations if isinstance(operations, list) else ())),
             _maps(terms.get("when")),
             _maps(terms.get("unless")),
             parse_instant(expires_at) if isinstance(expires_at, str) else None,
             _maps(terms.get("native")),
-            unenforced_of(terms.get("unenforced")),
+            gaps,
         )
 
-    def _principals(self, value: Value, place: Place, report: Report) -> tuple[Address, ...]:
+    def _principals(
+        self, value: Value, block: Block, path: tuple[str, ...], report: Report
+    ) -> tuple[Address, ...]:
         """Addresses of principals that are declared."""
         items = value if isinstance(value, list) else [value]
         return tuple(
@@ -153,7 +159,12 @@ class Policies:
             if isinstance(item, Address)
             and (
                 item in self._world.principal_values
-                or find(item, self._world.principals, lambda: place, report)
+                or find(
+                    item,
+                    self._world.principals,
+                    partial(block.at_item, path, str(item)),
+                    report,
+                )
             )
         )
 
@@ -162,15 +173,17 @@ class Policies:
     def _check_principals(self, policy: Policy, block: Block, draft: Draft) -> None:
         """Each principal needs a name on the key's provider."""
         complete = True
-        named = [(address, block.at("administrators")) for address in policy.administrators]
+        named: list[tuple[Address, tuple[str, ...]]] = [
+            (address, ("administrators",)) for address in policy.administrators
+        ]
         for statement in policy.statements:
-            place = _in_statement(block, statement.sid, "principals")
+            path = ("statement", statement.sid, "principals")
             skipped = any(
                 gap.provider == draft.provider_type and gap.then == "skip"
                 for gap in statement.unenforced
             )
-            named += [(item, place) for item in statement.principals or () if not skipped]
-        for address, place in named:
+            named += [(item, path) for item in statement.principals or () if not skipped]
+        for address, where in named:
             principal = self._world.principal_values.get(address)
             if principal is None or principal.identities_on(draft.provider):
                 continue
@@ -181,7 +194,7 @@ class Policies:
                 also.append(related(f"{address} is declared here", declared.place))
             self._world.report(policy.address).error(
                 "KP-POL-001",
-                place,
+                block.at_item(where, str(address)),
                 f"{address} has no identity on {draft.provider}",
                 why=f"{policy.address} names it and is used on {draft.address}",
                 advice=f"Add `{draft.provider_type}:` to {address}.",
@@ -193,19 +206,3 @@ class Policies:
 
 def _maps(value: Value) -> Mapping[str, Value]:
     return value if isinstance(value, dict) else {}
-
-
-def _in_statement(block: Block, sid: str, name: str) -> Place:
-    """Where a field of a statement stands; the statement or the block if it is not found."""
-    place = block.at("statement")
-    for layer in block.layers:
-        entry: Entry | None = layer.entries.get("statement")
-        for part in (sid, name):
-            inner = entry.value if entry is not None else None
-            entry = inner.entries.get(part) if isinstance(inner, MapNode) else None
-            if entry is None:
-                break
-            place = at(entry.value)
-        else:
-            return place
-    return place

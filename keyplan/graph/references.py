@@ -249,6 +249,8 @@ def _why_missing(family: Family, key: str | None) -> str:
 
 
 def _instances_advice(family: Family, near: str = "") -> str:
+    if not family.keyed:
+        return "Declare it, or remove the reference."
     keys = [str(key) for key in family.instances]
     guess = suggest(near, keys) if near else ""
     if guess:

@@ -56,7 +56,8 @@ def _alone(key: DesiredKey) -> Iterator[Diagnostic]:
             f"{key.address} has a certificate that nobody signs",
             advice="Add `relation: signs` and a parent that signs.",
         )
-    if key.parent is None and key.tier is not Tier.ROOT and key.lifecycle.manage is Manage.FULL:
+    orphan = "parent" not in key.positions or key.attributes.get("parent", "broken") is None
+    if orphan and key.tier is not Tier.ROOT and key.lifecycle.manage is Manage.FULL:
         yield Diagnostic(
             Severity.WARNING,
             "KP-HIER-030",
