@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_module
-
 import typer
 
 from keyplan.app.files import save_plan, write_whole
 from keyplan.app.plan import PlanResult, plan_stack
 from keyplan.cli import options as o
 from keyplan.cli.stack import PlanningFlags, show_warnings, workspace_of
-from keyplan.cli.terminal import Machine, Terminal, terminal_of
+from keyplan.cli.terminal import Machine, Terminal, as_json, terminal_of
 from keyplan.errors import UsageError
 from keyplan.plans.plan import Plan
 from keyplan.render.options import TextOptions
@@ -77,7 +75,7 @@ def show_plan(terminal: Terminal, plan: Plan, text: TextOptions) -> None:
         case Machine.EVENTS:
             terminal.lines(terminal.events().plan(plan))
         case Machine.DOCUMENT:
-            terminal.document(plan_document(plan))
+            terminal.document(plan_document(plan), large=True)
         case Machine.NONE:
             terminal.text(plan_text(plan, text))
 
@@ -85,7 +83,7 @@ def show_plan(terminal: Terminal, plan: Plan, text: TextOptions) -> None:
 def rendered(plan: Plan, kind: str, text: TextOptions) -> str:
     """The plan in a format, for a file."""
     if kind == "json":
-        return json_module.dumps(plan_document(plan), indent=2) + "\n"
+        return as_json(plan_document(plan), large=True)
     return plan_text(plan, text)
 
 

@@ -61,7 +61,7 @@ def _show_state(terminal: Terminal, result: StateResult) -> None:
     if terminal.machine is Machine.DOCUMENT:
         document = state_document(result.state, store=result.store, version=__version__)
         document["keyplan"]["open_run"] = result.open_run
-        terminal.document(document)
+        terminal.document(document, large=True)
         return
     terminal.text(state_text(result.state, store=result.store))
     if result.open_run is not None:

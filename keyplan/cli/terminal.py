@@ -74,9 +74,9 @@ class Terminal:
         """Progress or a diagnostic, to stderr."""
         self._write(self.stderr, text)
 
-    def document(self, document: object) -> None:
-        """A result for a program: JSON, readable, to stdout."""
-        self.stdout.write(json.dumps(document, indent=2, ensure_ascii=True) + "\n")
+    def document(self, document: object, *, large: bool = False) -> None:
+        """A result for a program, to stdout: indented JSON, a `large` one on a single line."""
+        self.stdout.write(as_json(document, large=large))
         self.stdout.flush()
 
     def lines(self, lines: Iterable[str]) -> None:
@@ -117,6 +117,13 @@ class Terminal:
         else:
             stream.write(text)
         stream.flush()
+
+
+def as_json(document: object, *, large: bool = False) -> str:
+    """The document as JSON with a line end. Indenting a large one takes five times as long."""
+    if large:
+        return json.dumps(document, separators=(",", ":"), ensure_ascii=True) + "\n"
+    return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
 
 
 def terminal_of(ctx: Any) -> Terminal:
