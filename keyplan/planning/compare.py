@@ -15,7 +15,6 @@ from keyplan.model.values import Value
 from keyplan.planning.wanted import (
     COLLECTIONS,
     IDENTITY,
-    attribute_facts,
     is_one_way,
     is_recorded,
 )
@@ -62,7 +61,7 @@ def changed_records(
         if name in IDENTITY or name == "state" or not is_recorded(capabilities, name):
             continue
         before = resource.attributes.get(name)
-        if before != value and attribute_facts(capabilities, name) is not None:
+        if before != value and capabilities.attributes.get(name) is not None:
             yield AttributeChange(name, before, value, recorded=True)
 
 

@@ -14,7 +14,7 @@ from keyplan.model.observations import Observation
 from keyplan.model.resources import DesiredKey
 from keyplan.model.values import Value
 from keyplan.planning.compare import seen
-from keyplan.planning.wanted import IDENTITY, attribute_facts, is_recorded
+from keyplan.planning.wanted import IDENTITY, is_recorded
 from keyplan.plans.findings import Finding
 from keyplan.sdk.capabilities import Capabilities, Mutability
 from keyplan.state.model import ResourceState
@@ -34,7 +34,7 @@ def fixed_violations(
         yield _finding(key, "provider", resource.provider, key.provider)
         return
     for name in wanted:
-        facts = attribute_facts(capabilities, name)
+        facts = capabilities.attributes.get(name)
         fixed = facts is not None and facts.mutability is Mutability.IMMUTABLE
         if name not in IDENTITY and not fixed:
             continue

@@ -55,7 +55,7 @@ from keyplan.planning.intents import (
     TakeAlias,
     Version,
 )
-from keyplan.planning.wanted import attribute_facts, is_recorded
+from keyplan.planning.wanted import is_recorded
 from keyplan.plans.changes import AttributeChange, Reason
 from keyplan.sdk.capabilities import Capabilities, Reading
 from keyplan.state.entries import Settlement
@@ -211,7 +211,7 @@ def _create(diff: KeyDiff, intent: Create, capabilities: Capabilities) -> Iterat
     carried: dict[str, Value] = {}
     record: dict[str, Value] = {}
     for name, value in diff.wanted.items():
-        facts = attribute_facts(capabilities, name)
+        facts = capabilities.attributes.get(name)
         if value is None or facts is None:
             continue
         if facts.reading is Reading.RECORDED:

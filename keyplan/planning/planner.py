@@ -28,7 +28,7 @@ from keyplan.planning.refresh import RefreshedState, assume, refresh
 from keyplan.planning.refreshonly import accept_drift
 from keyplan.planning.retire import Leaving, diff_leaving, orphaning_findings, removal_of
 from keyplan.planning.selection import select
-from keyplan.planning.wanted import Wanted, want
+from keyplan.planning.wanted import Wanted, planning_view, want
 from keyplan.planning.wording import describe
 from keyplan.plans.changes import DriftItem, Due, ResourceChange
 from keyplan.plans.findings import Brake, Finding
@@ -108,7 +108,9 @@ def make_plan(
         graph=graph,
         state=state,
         world=world,
-        capabilities={name: session.capabilities for name, session in sessions.items()},
+        capabilities={
+            name: planning_view(session.capabilities) for name, session in sessions.items()
+        },
         wanted=wanted,
         chosen=chosen,
         view=AccessView(plugins, graph.principals),

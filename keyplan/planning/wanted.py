@@ -8,7 +8,7 @@ is resolved here, so that only what truly waits for apply stays unknown.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keyplan.diagnostics import Severity
 from keyplan.errors import RejectedError
@@ -26,6 +26,9 @@ COLLECTIONS = ("labels", "aliases", "grants")
 IDENTITY = ("algorithm", "usage", "relation", "protection")
 """Attributes that a key is made with; `parent` is treated by relation."""
 
+_TEXTS = ("description", "labels")
+"""The only attributes that may hold what is known after apply (immutable ones may not)."""
+
 _RECORDED = Attribute(Reading.RECORDED)
 _ALWAYS_RECORDED = frozenset({"tier", "scope", "owner", "parent", "deletion"})
 
@@ -38,23 +41,28 @@ class Wanted:
     attributes: Mapping[str, Value]
 
 
-def attribute_facts(capabilities: Capabilities, name: str) -> Attribute | None:
-    """How an attribute lives with a provider; what keyplan alone knows is always recorded."""
-    known = capabilities.attributes.get(name)
-    if name in _ALWAYS_RECORDED:
-        return known if known is not None and known.reading is Reading.RECORDED else _RECORDED
-    return known
+def planning_view(capabilities: Capabilities) -> Capabilities:
+    """The manifest with what keyplan alone knows (tier, scope, ...) always recorded.
+
+    Everything in planning works on this view, so that no comparison asks twice.
+    """
+    attributes = {
+        name: facts
+        for name, facts in capabilities.attributes.items()
+        if name not in _ALWAYS_RECORDED or facts.reading is Reading.RECORDED
+    }
+    return replace(capabilities, attributes=dict.fromkeys(_ALWAYS_RECORDED, _RECORDED) | attributes)
 
 
 def is_recorded(capabilities: Capabilities, name: str) -> bool:
     """Whether an attribute is kept in the state only."""
-    facts = attribute_facts(capabilities, name)
+    facts = capabilities.attributes.get(name)
     return facts is None or facts.reading is Reading.RECORDED
 
 
 def is_one_way(capabilities: Capabilities, name: str) -> bool:
     """Whether the service never takes an attribute back."""
-    facts = attribute_facts(capabilities, name)
+    facts = capabilities.attributes.get(name)
     return facts is not None and facts.mutability is Mutability.ONE_WAY
 
 
@@ -74,9 +82,11 @@ def want(
                 attributes["policy"] = plugin.compile_policy(key.policy, key)
             except RejectedError as error:
                 findings.append(_uncompiled(key, error))
-        attributes = {name: resolve_known(value, live) for name, value in attributes.items()}
-        observable = {name: value for name, value in attributes.items() if not has_unknown(value)}
-        attributes.update(plugin.canonical(observable))
+        waiting = _resolve_texts(attributes, live)
+        canonical = plugin.canonical(
+            {name: value for name, value in attributes.items() if name not in waiting}
+        )
+        attributes.update(canonical)
         attributes["tier"] = key.tier.value
         if key.parent is not None:
             attributes["parent"] = str(key.parent)
@@ -88,6 +98,18 @@ def want(
             attributes["algorithm"] = key.algorithm
         wanted[key.address] = Wanted(key, attributes)
     return wanted, findings
+
+
+def _resolve_texts(attributes: dict[str, Value], live: Mapping[Address, Observation]) -> set[str]:
+    """Resolve what can be resolved in place; the names of those that still wait for apply."""
+    waiting: set[str] = set()
+    for name in _TEXTS:
+        value = attributes.get(name)
+        if value is not None and has_unknown(value):
+            attributes[name] = resolve_known(value, live)
+            if has_unknown(attributes[name]):
+                waiting.add(name)
+    return waiting
 
 
 def resolve_known(value: Value, live: Mapping[Address, Observation]) -> Value:
