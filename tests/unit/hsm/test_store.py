@@ -1,0 +1,452 @@
+"""The store: who may open it, what reading leaves behind, and many writers at once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keyplan.errors import (
+    DeniedError,
+    RejectedError,
+    TransientError,
+    UnauthenticatedError,
+)
+from keyplan.model.address import Address
+from keyplan.model.observations import OwnerMark
+from keyplan.model.operations import CreateKey, PutLabels
+from keyplan_hsm import schema
+from keyplan_hsm.audit import Call, verify
+from keyplan_hsm.group_commit import GroupCommit, Job
+from tests.unit.hsm.bench import Bench, key
+
+PIN = {"pin": {"env": "KEYPLAN_TEST_PIN"}}
+
+
+@pytest.fixture
+def pin(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("KEYPLAN_TEST_PIN", "correct horse")
+    return "KEYPLAN_TEST_PIN"
+
+
+def files(folder: Path) -> dict[str, tuple[int, int]]:
+    return {
+        str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+# -- reading -----------------------------------------------------------------------------
+
+
+def test_a_store_that_does_not_exist_reads_as_an_empty_hsm(hsm: Bench) -> None:
+    for provider in (hsm.provider, hsm.open(read_only=True)):
+        assert provider.read(["hk-0000000000000000"]) == {}
+        assert provider.scan().observations == []
+        assert provider.find("token") is None
+        assert provider.find_alias("name") is None
+    assert files(hsm.folder) == {}
+
+
+def test_reading_needs_no_pin_and_leaves_nothing_behind(
+    tmp_path: Path, pin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, PIN)
+    data = bench.create("data")
+    bench.close()
+    before = files(tmp_path)
+    monkeypatch.delenv(pin)
+    reading = bench.open(read_only=True)
+    assert reading.read([data])[data].id == data
+    assert reading.identify().place
+    reading.close()
+    assert files(tmp_path) == before
+
+
+def test_a_read_only_connection_executes_nothing(hsm: Bench) -> None:
+    reading = hsm.open(read_only=True)
+    operation = CreateKey(key("k"), OwnerMark("s", "t"), "encrypt", "aes-256", None, None, {})
+    with pytest.raises(RejectedError, match="reading only"):
+        reading.execute(operation, {})
+    assert files(hsm.folder) == {}
+
+
+def test_a_store_that_may_not_be_written_is_read(
+    hsm: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = hsm.create("data")
+    hsm.close()
+    before = files(hsm.folder)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as on a read-only file system
+    hsm.store.chmod(0o400)
+    reading = hsm.open(read_only=True)
+    assert data in reading.read([data])
+    reading.close()
+    assert files(hsm.folder) == before
+
+
+def test_a_reader_sees_what_another_connection_just_wrote(hsm: Bench) -> None:
+    reading = hsm.open(read_only=True)
+    data = hsm.create("data")
+    assert data in reading.read([data])
+    hsm.do(PutLabels(key("data"), {"a": "b"}, [], {}))
+    assert reading.read([data])[data].attributes["labels"] == {"a": "b"}
+
+
+# -- unlocking ---------------------------------------------------------------------------
+
+
+def test_without_a_pin_an_unlock_file_is_made_and_said_out_loud(
+    hsm: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    hsm.create("data")
+    unlock = hsm.store.with_name("hsm.db.unlock")
+    assert stat.S_IMODE(unlock.stat().st_mode) == 0o600
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert str(unlock) in caplog.text
+    hsm.later(minutes=1)
+    hsm.create("more")
+    assert len(caplog.records) == 1
+
+
+def test_the_store_is_private_whatever_the_umask(hsm: Bench) -> None:
+    before = os.umask(0)
+    try:
+        hsm.create("data")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(hsm.store.parent.stat().st_mode) == 0o700
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in hsm.store.parent.iterdir()}
+    assert modes == {0o600}
+
+
+def test_a_wrong_pin_is_refused_before_anything_is_done(
+    tmp_path: Path, pin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, PIN)
+    bench.create("data")
+    bench.close()
+    monkeypatch.setenv(pin, "wrong horse")
+    with pytest.raises(UnauthenticatedError, match="PIN of the HSM is wrong") as refused:
+        bench.open()
+    assert "horse" not in str(refused.value)
+    monkeypatch.delenv(pin)
+    with pytest.raises(UnauthenticatedError, match="KEYPLAN_TEST_PIN"):
+        bench.open()
+    bench.settings = {}
+    with pytest.raises(UnauthenticatedError, match="none is given"):
+        bench.open()
+
+
+def test_the_pin_may_be_in_a_file_of_the_stack(tmp_path: Path) -> None:
+    (tmp_path / "pin").write_text("correct horse\n")
+    bench = Bench(tmp_path, {"pin": {"file": "pin"}})
+    data = bench.create("data")
+    sealed = bench.plane().encrypt(data, b"x")
+    bench.later(minutes=1)
+    assert bench.plane().decrypt(data, sealed) == b"x"
+    bench.close()
+
+
+def test_a_short_pin_is_refused(tmp_path: Path, pin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(pin, "123")
+    bench = Bench(tmp_path, PIN)
+    with pytest.raises(RejectedError, match="too short"):
+        bench.create("data")
+    bench.close()
+
+
+def test_a_pin_for_a_store_that_has_none_is_not_ignored(hsm: Bench, pin: str) -> None:
+    hsm.create("data")
+    with pytest.raises(UnauthenticatedError, match="not sealed under one"):
+        hsm.open(**PIN)
+
+
+@pytest.mark.parametrize("content", [b"short", os.urandom(32), None])
+def test_a_wrong_damaged_or_lost_unlock_file_opens_nothing(
+    hsm: Bench, content: bytes | None
+) -> None:
+    hsm.create("data")
+    unlock = hsm.store.with_name("hsm.db.unlock")
+    unlock.unlink()
+    if content is not None:
+        unlock.touch(0o600)
+        unlock.write_bytes(content)
+    with pytest.raises(UnauthenticatedError, match="unlock file"):
+        hsm.open()
+    assert hsm.open(read_only=True).scan().observations
+
+
+@pytest.mark.parametrize("name", ["hsm.db", "hsm.db.unlock"])
+def test_a_file_that_others_can_read_is_refused(hsm: Bench, name: str) -> None:
+    hsm.create("data")
+    hsm.close()
+    (hsm.store.parent / name).chmod(0o640)
+    with pytest.raises(DeniedError, match="0640") as refused:
+        hsm.open()
+    assert refused.value.advice.startswith("chmod 600")
+
+
+def test_a_directory_that_others_can_write_is_refused(hsm: Bench) -> None:
+    hsm.create("data")
+    hsm.close()
+    hsm.store.parent.chmod(0o770)
+    with pytest.raises(DeniedError, match="may replace"):
+        hsm.open()
+
+
+def test_a_store_of_a_newer_version_is_refused(hsm: Bench) -> None:
+    hsm.create("data")
+    hsm.close()
+    with sqlite3.connect(hsm.store) as connection:
+        connection.execute("UPDATE meta SET value = '99' WHERE name = 'format'")
+    connection.close()
+    with pytest.raises(RejectedError, match="format 99"):
+        hsm.open()
+
+
+def test_a_file_that_is_no_store_is_refused(hsm: Bench) -> None:
+    hsm.create("data")
+    hsm.close()
+    hsm.store.write_bytes(b"not a database" * 100)
+    with pytest.raises(RejectedError, match="cannot be used"):
+        hsm.open()
+
+
+# -- identity ----------------------------------------------------------------------------
+
+
+def test_the_identity_of_a_connection_does_not_change_while_it_is_open(hsm: Bench) -> None:
+    before = hsm.provider.identify()
+    assert before.place == "new:.keyplan/hsm.db"
+    hsm.create("data")
+    assert hsm.provider.identify() == before
+
+
+def test_a_plan_made_before_the_store_existed_fits_it_afterwards(hsm: Bench) -> None:
+    planned = hsm.provider.identify().place
+    hsm.create("data")
+    now = hsm.open().identify()
+    assert now.place != planned
+    assert now.formerly == planned
+    assert now.place in now.summary
+
+
+def test_a_store_made_anew_at_the_same_path_is_another_hsm(hsm: Bench) -> None:
+    hsm.create("data")
+    first = hsm.open().identify()
+    hsm.close()
+    for path in hsm.store.parent.iterdir():
+        path.unlink()
+    hsm.later(minutes=1)
+    hsm.create("data2")
+    second = hsm.open().identify()
+    assert first.place not in (second.place, second.formerly)
+
+
+def test_the_principal_is_who_acts(hsm: Bench) -> None:
+    assert hsm.provider.identify().principal == "hsm:security-officer"
+    assert hsm.open(identity="spiffe://x").identify().principal == "spiffe://x"
+
+
+# -- many at once ------------------------------------------------------------------------
+
+
+def make(number: int) -> CreateKey:
+    return CreateKey(
+        Address.of("key", f"k{number}"),
+        OwnerMark("stack", f"token-{number}"),
+        "encrypt",
+        "aes-256",
+        None,
+        None,
+        {},
+    )
+
+
+def intact(bench: Bench) -> bool:
+    audit_key = bench.device.unlock().audit_key
+    facts = bench.device.facts()
+    assert facts is not None
+    with bench.device.reading() as rows:
+        assert rows is not None
+        return verify(rows.connection, facts.serial, audit_key).broken_at is None
+
+
+def test_threads_write_and_read_at_once(hsm: Bench) -> None:
+    def work(number: int) -> str:
+        made = hsm.provider.execute(make(number), {}).id
+        assert made in hsm.provider.read([made])
+        return made
+
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(work, range(200)))
+    assert len(set(ids)) == 200
+    assert intact(hsm)
+
+
+WRITER = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from keyplan_hsm.plugin import PLUGIN
+from keyplan.model.address import Address
+from keyplan.model.observations import OwnerMark
+from keyplan.model.operations import CreateKey
+from keyplan.sdk.provider import OpenContext
+
+context = OpenContext(Path(sys.argv[1]), datetime.now(UTC))
+provider = PLUGIN.open(PLUGIN.settings_model(), context)
+for number in range(int(sys.argv[3])):
+    owner = OwnerMark("stack", f"{sys.argv[2]}-{number}")
+    provider.execute(
+        CreateKey(Address("key.k"), owner, "encrypt", "aes-256", None, None, {}), {}
+    )
+provider.close()
+"""
+
+
+def test_processes_make_one_store_together_and_lose_nothing(hsm: Bench) -> None:
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(hsm.folder), f"writer{number}", "40"],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(3)
+    ]
+    for writer in writers:
+        _, errors = writer.communicate(timeout=60)
+        assert writer.returncode == 0, errors
+    hsm.later(minutes=1)
+    assert len(hsm.provider.scan().observations) == 120
+    assert intact(hsm)
+
+
+def test_a_killed_writer_loses_nothing_that_was_answered(hsm: Bench) -> None:
+    script = WRITER.replace("provider.close()", "print('done', flush=True); input()")
+    writer = subprocess.Popen(
+        [sys.executable, "-c", script, str(hsm.folder), "w", "5"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "done\n"
+    writer.kill()
+    writer.communicate()
+    hsm.later(minutes=1)
+    assert len(hsm.provider.scan().observations) == 5
+    assert intact(hsm)
+
+
+def test_a_store_that_is_locked_for_too_long_is_a_transient_error(
+    hsm: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hsm.create("data")
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.05)
+    hsm.later(minutes=1)
+    other = sqlite3.connect(hsm.store, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(TransientError):
+        hsm.create("more")
+    other.execute("ROLLBACK")
+    other.close()
+    hsm.create("more")
+
+
+def test_a_failing_disk_decides_every_job(hsm: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    hsm.create("data")
+
+    def broken(*_: Any) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("keyplan_hsm.audit.Chain.append", broken)
+        with pytest.raises(TransientError):
+            hsm.create("more", token="more")
+    assert hsm.provider.find("more") is None
+    assert hsm.create("more", token="more")
+
+
+# -- the group commit --------------------------------------------------------------------
+
+
+def job() -> Job:
+    return Job(Call("a", "e"), lambda: None)
+
+
+def test_jobs_that_wait_are_committed_together() -> None:
+    entered, go_on = threading.Event(), threading.Event()
+    batches: list[int] = []
+
+    def run(jobs: Any) -> None:
+        batches.append(len(jobs))
+        entered.set()
+        go_on.wait(5)
+        for item in jobs:
+            item.succeed(None)
+
+    commits = GroupCommit(run)
+    with ThreadPoolExecutor(9) as pool:
+        first = pool.submit(commits.submit, job())
+        entered.wait(5)
+        others = [pool.submit(commits.submit, job()) for _ in range(8)]
+        while len(commits._waiting) < 8:
+            pass
+        go_on.set()
+        for future in (first, *others):
+            future.result(5)
+    assert batches == [1, 8]
+
+
+def test_a_job_whose_time_is_over_is_withdrawn() -> None:
+    entered, go_on = threading.Event(), threading.Event()
+    done: list[Job] = []
+
+    def run(jobs: Any) -> None:
+        entered.set()
+        go_on.wait(5)
+        done.extend(jobs)
+        for item in jobs:
+            item.succeed(None)
+
+    commits = GroupCommit(run)
+    late = job()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(commits.submit, job())
+        entered.wait(5)
+        with pytest.raises(TimeoutError):
+            commits.submit(late, 0.05)
+        go_on.set()
+        first.result(5)
+    assert late not in done
+    commits.submit(job())
+    assert len(done) == 2
+    assert not late.decided
+
+
+def test_an_operation_given_no_time_does_nothing(hsm: Bench) -> None:
+    hsm.create("data")
+    hsm.device._commits._busy = True
+    with pytest.raises(TransientError, match="busy"):
+        hsm.provider.execute(make(1), {}, deadline=0.0)
+    hsm.device._commits._busy = False
+    assert hsm.provider.find("token-1") is None
+
+
+def test_the_clock_runs_on_from_the_runs_instant(hsm: Bench) -> None:
+    first = hsm.device.clock()
+    assert timedelta() <= hsm.device.clock() - first < timedelta(seconds=5)
