@@ -3,7 +3,7 @@
 
 VENV ?= .venv
 PYTHON ?=
-PYTEST ?= $(VENV)/bin/pytest -n auto
+PYTEST ?= $(VENV)/bin/pytest -n auto --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help dev lint format test quickstart bench package clean
