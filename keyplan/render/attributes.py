@@ -59,6 +59,14 @@ def change_lines(view: PlanView, change: ResourceChange, *, without: str = "") -
     return lines
 
 
+def policy_names(change: ResourceChange) -> str:
+    """The declared policies behind the compiled one, `policy.a, policy.b`; empty if not known."""
+    listed = (change.after or {}).get("policies")
+    if isinstance(listed, list) and listed:
+        return attribute_text("policies", listed)
+    return next((item.note for item in change.attributes if item.path == "policy"), "")
+
+
 # -- a new key ---------------------------------------------------------------------------
 
 
@@ -72,7 +80,10 @@ def _creation(view: PlanView, change: ResourceChange) -> list[str]:
     for name in names:
         if name in elsewhere:
             continue
-        lines += entry(INDENT, name, _created_text(view, change, name, after))
+        if name == "policy" and (sources := policy_names(change)):
+            lines += entry(INDENT, "policies", sources)
+        else:
+            lines += entry(INDENT, name, _created_text(view, change, name, after))
     if "rotation" not in after:
         lines += entry(INDENT, "rotation", NOT_MANAGED)
     if not any(isinstance(after.get(name), Unknown) for name in ("id", "arn")):
@@ -129,7 +140,7 @@ def _update(
 ) -> list[str]:
     lines = entry(INDENT, label, update_text(item, element))
     lines = with_right(lines, _word(view, change, item))
-    if item.note:
+    if item.note and item.path != "policy":
         lines += paragraph(item.note, COLUMN)
     if not element and (is_long(item.before) or is_long(item.after)):
         lines += difference_lines(view, item, COLUMN)
@@ -145,7 +156,8 @@ def update_text(item: AttributeChange, element: str = "") -> str:
     if element:
         return _element_text(name, element, item)
     if item.path == "policy":
-        text = policy_change(item.before, item.after)
+        named = f"{item.note}: " if item.note else ""
+        text = named + policy_change(item.before, item.after)
     else:
         text = f"{attribute_text(name, item.before)} -> {attribute_text(name, item.after)}"
     if item.recorded:

@@ -68,7 +68,9 @@ def drift_headline(key: DriftedKey) -> str:
         return f"{key.address} became {text_of(item.live)}"
     if len(key.items) > 1:
         return f"{key.address}: {count(len(key.items), 'attribute')} changed, {name} among them"
-    return f"{key.address}: {name} was changed ({item.kind.value})"
+    if item.kind in (DriftKind.ACCESS_WIDENED, DriftKind.ACCESS_NARROWED):
+        return f"{key.address}: {item.kind.value}, {name} changed"
+    return f"{key.address}: {name} changed"
 
 
 def _likeness(key: DriftedKey) -> str:

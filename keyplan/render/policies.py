@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keyplan.plans.changes import Action, AttributeChange, ResourceChange
-from keyplan.render.attributes import explained, update_text
+from keyplan.render.attributes import explained, policy_names
 from keyplan.render.explain import Difference
 from keyplan.render.layout import count, entry, paragraph, with_right
-from keyplan.render.values import text_of
+from keyplan.render.values import policy_change
 from keyplan.render.view import PlanView
 from keyplan.render.words import place
 
@@ -47,7 +47,7 @@ def policy_groups(view: PlanView) -> tuple[PolicyGroup, ...]:
             if item.path == "policy" and item.before is not None and item.after is not None:
                 differences = view.explainer.explain(item.before, item.after)
                 if differences:
-                    found.setdefault((_name(change), differences), []).append((change, item))
+                    found.setdefault((policy_names(change), differences), []).append((change, item))
     return tuple(
         PolicyGroup(name, differences, tuple(members))
         for (name, differences), members in found.items()
@@ -63,14 +63,11 @@ def group_lines(view: PlanView, group: PolicyGroup) -> list[str]:
     shown = group.members if view.options.full else group.members[:LISTED]
     width = min(32, max(len(change.address) for change, _ in shown) + 3)
     for change, item in shown:
-        text = entry(8, change.address, f"policy {update_text(item)}", width=width)
+        text = entry(
+            8, change.address, f"policy {policy_change(item.before, item.after)}", width=width
+        )
         lines += with_right(text, "WIDER" if change.address in view.wider else "")
     if len(shown) < len(group.members):
         rest = count(len(group.members) - len(shown), "more key")
         lines += paragraph(f"and {rest} (show all: {view.options.show_all})", 8)
     return lines
-
-
-def _name(change: ResourceChange) -> str:
-    policies = (change.after or {}).get("policies")
-    return text_of(policies) if isinstance(policies, list) and policies else ""

@@ -240,6 +240,34 @@ def test_a_policy_change_is_shown_once_for_all_keys_it_reaches() -> None:
     assert text.count("statements.A.principals") == 1
 
 
+def test_the_names_of_the_policies_come_from_their_changes() -> None:
+    plan_made = _policies(2)
+    named = tuple(
+        replace(item, attributes=(replace(item.attributes[0], note="policy.envelope"),))
+        for item in plan_made.changes
+    )
+    text = plan_text(replace(plan_made, changes=named))
+    assert "~ policy.envelope, in force on 2 keys" in text
+    alone = plan_text(replace(plan_made, changes=named[:1]))
+    assert "policy       policy.envelope: " in alone
+    created = replace(named[0], action=Action.CREATE, after={"policy": {"a": 1}})
+    assert "policies     policy.envelope" in plan_text(replace(plan_made, changes=(created,)))
+
+
+def test_access_that_drifted_is_called_so_first() -> None:
+    item = DriftItem(
+        samples.LEDGER,
+        "hsm",
+        "grants:x",
+        None,
+        {"operations": ["decrypt"]},
+        DriftKind.ACCESS_WIDENED,
+        DriftResponse.LEAVE,
+    )
+    text = plan_text(plan(drift=(item,)))
+    assert "! DRIFT     key.ledger: access widened, grants changed; not managed" in text
+
+
 def test_one_change_of_three_thousand_different_policies_is_one_group() -> None:
     text = plan_text(_policies(3000))
     assert "~ the policy of 3,000 keys" in text
