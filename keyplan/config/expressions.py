@@ -67,9 +67,7 @@ class Template:
         """
         if self._program is None:
             return self.node.text
-        from keyplan.config.engine.run import Run  # noqa: PLC0415  # loaded with the program
-
-        return self._program.evaluate(Run(scope, self.node))
+        return self._program.evaluate(scope, self.node)
 
 
 def parse_template(node: ScalarNode) -> Template:

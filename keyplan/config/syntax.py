@@ -17,6 +17,7 @@ from keyplan.diagnostics import Diagnostic, Position, Severity
 
 _INDEXED = re.compile(r"[A-Za-z_][\w.]*\[[^\[\]{}]*\](?:\.\w+|\[[^\[\]{}]*\])*")
 _IN_FLOW = ("while parsing a flow mapping", "while parsing a flow sequence")
+_NEARBY = 200
 _VALUE = re.compile(r"(?:- )?(?:[^\s:#\"'{\[][^:#]*:|-)\s+(?P<value>\S.*)$")
 
 
@@ -29,6 +30,15 @@ def describe_syntax_error(source: SourceFile, error: yaml.YAMLError) -> Diagnost
     text = source.line(line)
     problem = error.problem or "this cannot be read"
     at = text[column - 1 :]
+    if error.context == "while scanning an alias" and error.context_mark is not None:
+        return _make(
+            source,
+            "KP-LANG-006",
+            "a plain * is an alias in YAML",
+            error.context_mark.line + 1,
+            error.context_mark.column + 1,
+            advice='Write "*" in quotes, or the word `any`.',
+        )
     if error.context in _IN_FLOW:
         return _in_flow(source, error, line, column)
     if "cannot start any token" in problem:
@@ -50,15 +60,6 @@ def describe_syntax_error(source: SourceFile, error: yaml.YAMLError) -> Diagnost
         )
     if error.context == "while parsing a block mapping" and _begins_with_literal(text, column):
         return _needs_quotes(source, line, column, "YAML ends the value after the quote or bracket")
-    if error.context == "while scanning an alias" or at.startswith("*"):
-        return _make(
-            source,
-            "KP-LANG-006",
-            "a plain * is an alias in YAML",
-            line,
-            column,
-            advice='Write "*" in quotes, or the word `any`.',
-        )
     if "unknown escape character" in problem:
         return _make(
             source,
@@ -135,7 +136,9 @@ def _in_flow(source: SourceFile, error: yaml.MarkedYAMLError, line: int, column:
 
 
 def _address_around(text: str, column: int) -> str:
-    for found in _INDEXED.finditer(text):
+    """The indexed address that stands at a column; looked for nearby only."""
+    begin = max(0, column - _NEARBY)
+    for found in _INDEXED.finditer(text, begin, column + _NEARBY):
         if found.start() < column <= found.end():
             return found[0]
     return ""

@@ -21,7 +21,10 @@ def parse_duration(text: str) -> timedelta:
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a duration: write 90s, 15m, 12h, 30d or 1y")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    try:
+        return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    except OverflowError:
+        raise ValueError(f"{text!r} is too long for a duration") from None
 
 
 def format_duration(duration: timedelta) -> str:
@@ -42,7 +45,10 @@ def parse_instant(text: str, *, end: bool = False) -> datetime:
         day = date.fromisoformat(text)
         return datetime.combine(day, time(23, 59, 59) if end else time(), tzinfo=UTC)
     if _RFC3339.fullmatch(text):
-        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        try:
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        except OverflowError:
+            raise ValueError(f"{text!r} is out of range") from None
     raise ValueError(f"{text!r} is not a date: write 2027-06-30 or 2027-06-30T12:00:00Z")
 
 

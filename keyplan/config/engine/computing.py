@@ -229,8 +229,9 @@ class Comparison(Expression):
                 elements(expression, run) if symbol in ("in", "notin") else expression.operand(run)
             )
             try:
-                if type(right) in (list, dict):
-                    run.charge(weigh(right))
+                for side in (left, right):
+                    if type(side) in (list, dict):
+                        run.charge(weigh(side))
                 holds = _compare(symbol, left, right)
             except Fault as fault:
                 raise self.at(run).error_from(fault) from None

@@ -64,7 +64,7 @@ class Converter:
 
     def _after(self, closing: str, end: int) -> int:
         """Just behind the next closing bracket at or after `end`, if white space leads to it."""
-        found = re.compile(rf"[\s,)]*[{re.escape(closing)}]").match(self.text, end - self.base)
+        found = re.compile(rf"[\s,:)]*[{re.escape(closing)}]").match(self.text, end - self.base)
         return self.base + found.end() if found else end
 
     # -- reading -------------------------------------------------------------------------
@@ -123,12 +123,12 @@ class Converter:
         callee = node.node
         if isinstance(callee, nodes.Getattr):
             name = callee.attr
-            raise self._fault(
-                node,
-                "KP-EXPR-003",
-                "there are no methods",
-                f"Write {name}(x)." if name in FUNCTIONS else "Functions are written length(x).",
+            start = self.base + self.text.index(name, callee.lineno)
+            advice = (
+                f"Write {name}(x)." if name in FUNCTIONS else "Functions stand before: length(x)."
             )
+            fault = Fault("KP-EXPR-003", "there are no methods", advice=advice)
+            raise PlacedFault(fault, start, start + len(name))
         if not isinstance(callee, nodes.Name):
             raise self._fault(node, "KP-EXPR-003", "only functions can be called")
         start, name = self._start(callee), callee.name

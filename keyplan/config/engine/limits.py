@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from keyplan.config.faults import Fault
+from keyplan.model.values import Unknown
 
 MAX_TEXT = 1 << 20
 """Characters of a string."""
@@ -50,8 +51,22 @@ def too_deep() -> Fault:
     )
 
 
-def weigh(value: object) -> int:
-    """How many values are in it, repeated ones counted each time; 64 characters count as one."""
+def not_known_yet(what: str = "part of this") -> Fault:
+    """The fault of computing with what only the provider can know."""
+    return Fault(
+        "KP-EXPR-016",
+        f"{what} is known only after apply, and nothing can be computed from it",
+        why="the provider decides it when the key is made",
+        advice='Use it alone, or in text around it: "arn is ${key.payments.arn}".',
+    )
+
+
+def weigh(value: object, *, unknown: bool = False) -> int:
+    """How many values are in it, repeated ones counted each time; 64 characters count as one.
+
+    Raises `Fault` if it is too large, or if something in it is known only after apply
+    and `unknown` does not allow that.
+    """
     total = 0
     pending: list[object] = [value]
     while pending:
@@ -63,6 +78,8 @@ def weigh(value: object) -> int:
             pending.extend(item)
         elif isinstance(item, Mapping):
             pending.extend(item.values())
+        elif isinstance(item, Unknown) and not unknown:
+            raise not_known_yet()
         if total + len(pending) > MAX_NODES:
             raise too_large("value", MAX_NODES, "parts")
     return total

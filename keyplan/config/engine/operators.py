@@ -18,11 +18,13 @@ from keyplan.config.engine.limits import (
     MAX_TEXT,
     checked_number,
     checked_text,
+    not_known_yet,
     too_large,
     weigh,
 )
 from keyplan.config.faults import Fault
 from keyplan.model.timing import format_duration, format_instant, parse_duration, parse_instant
+from keyplan.model.values import Unknown
 
 _NONE_ADVICE = "Test for it first (`x is not none and …`), or give a default with coalesce."
 
@@ -46,6 +48,8 @@ def kind_of(value: object) -> str:
             return "a duration"
         case date():
             return "a date"
+        case Unknown():
+            return "something known only after apply"
         case _:
             return "something else"
 
@@ -91,6 +95,8 @@ def to_text(value: object) -> str:
                 "none cannot stand in text",
                 advice='Give it a default: coalesce(x, "…").',
             )
+        case Unknown():
+            raise not_known_yet()
         case _:
             raise Fault(
                 "KP-EXPR-012",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from keyplan.config.engine.blocks import Body, Output, Render, Text, render
+from keyplan.config.engine.limits import too_deep
 from keyplan.config.engine.reading import Literal
 from keyplan.config.engine.references import Path
 from keyplan.config.engine.results import finished
@@ -49,13 +50,15 @@ class Program:
 
     def evaluate_in(self, run: Run) -> Value:
         """Its value as a part of another evaluation."""
-        if self.lone is not None:
-            return finished(self.lone.evaluate(run), self.lone, run)
-        output = Output()
         try:
+            if self.lone is not None:
+                return finished(self.lone.evaluate(run), self.lone, run)
+            output = Output()
             render(self.body, run, output)
         except Fault as fault:
             raise At(run.node, 0).error_from(fault) from None
+        except RecursionError:
+            raise At(run.node, 0).error_from(too_deep()) from None
         return output.result()
 
 

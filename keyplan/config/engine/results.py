@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 
-from keyplan.config.engine.limits import weigh
+from keyplan.config.engine.limits import not_known_yet, weigh
 from keyplan.config.engine.operators import kind_of, to_text
 from keyplan.config.engine.run import Expression, Run
 from keyplan.config.faults import Fault
@@ -31,7 +31,7 @@ def finished(value: object, expression: Expression, run: Run) -> Value:
             return value
         return expression.operand(run)  # type: ignore[return-value]  # raises
     try:
-        run.charge(weigh(value) >> 2)
+        run.charge(weigh(value, unknown=True) >> 2)
     except Fault as fault:
         raise expression.at(run).error_from(fault) from None
     return _plain(value, expression.at(run))
@@ -49,11 +49,7 @@ def known_value(value: object) -> Value:
         case Mapping():
             return {str(name): known_value(item) for name, item in value.items()}
         case Unknown():
-            raise Fault(
-                "KP-EXPR-016",
-                "part of this is known only after apply",
-                advice="Use the references alone, or in text around them.",
-            )
+            raise not_known_yet()
         case _:
             raise Fault("KP-EXPR-009", f"{kind_of(value)} is not a value")
 

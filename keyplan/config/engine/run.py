@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 
-from keyplan.config.engine.limits import MAX_LIST
+from keyplan.config.engine.limits import MAX_LIST, not_known_yet
 from keyplan.config.engine.operators import condition
 from keyplan.config.faults import Fault
 from keyplan.config.scope import At, FileReader, Lookup, Scope
@@ -80,12 +80,7 @@ def settle(value: object, expression: Expression, run: Run) -> object:
     if isinstance(value, Lookup):
         value = value.as_value(expression.at(run))
     if isinstance(value, Unknown):
-        raise expression.at(run).error(
-            "KP-EXPR-016",
-            "this is known only after apply, and nothing can be computed from it",
-            why="the provider decides it when the key is made",
-            advice='Use it alone, or in text around it: "arn is ${key.payments.arn}".',
-        )
+        raise expression.at(run).error_from(not_known_yet("this"))
     if isinstance(value, (str, Mapping, list, int, float, timedelta, date)) or value is None:
         return value
     if isinstance(value, tuple):

@@ -7,9 +7,10 @@ from datetime import date, datetime
 from functools import cmp_to_key
 
 from keyplan.config.engine.functions.signature import Arguments, function
-from keyplan.config.engine.limits import MAX_LIST, too_large
+from keyplan.config.engine.limits import MAX_LIST, not_known_yet, too_large
 from keyplan.config.engine.operators import contained, is_number, kind_of, less
 from keyplan.config.faults import Fault
+from keyplan.model.values import Unknown
 
 
 def identity(value: object) -> Hashable:
@@ -25,6 +26,8 @@ def identity(value: object) -> Hashable:
             return str(value)
         case datetime() | date():
             return ("date", value.isoformat())
+        case Unknown():
+            raise not_known_yet()
         case Hashable():
             return value
         case _:

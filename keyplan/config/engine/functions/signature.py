@@ -14,7 +14,7 @@ from keyplan.config.engine.limits import weigh
 from keyplan.config.engine.operators import is_number, kind_of
 from keyplan.config.engine.run import Run, elements
 from keyplan.config.faults import ExpressionError, Fault
-from keyplan.config.scope import At
+from keyplan.config.scope import At, Lookup
 
 
 class Arguments:
@@ -53,11 +53,14 @@ class Arguments:
         return value
 
     def items(self, number: int) -> list[object]:
-        """A list; handling it costs a step per item."""
+        """A list, instances in it as their values; handling it costs a step per item."""
         value = self.elements(number)
         if not isinstance(value, list):
             raise self.wrong(number, "a list", value)
         self.run.charge(len(value))
+        if any(isinstance(item, Lookup) for item in value):
+            place = self.place(number)
+            value = [item.as_value(place) if isinstance(item, Lookup) else item for item in value]
         return value
 
     def entries(self, number: int) -> Mapping[str, object]:

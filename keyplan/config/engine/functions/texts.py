@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from keyplan.config.engine.functions.signature import Arguments, function
-from keyplan.config.engine.limits import MAX_LIST, MAX_TEXT, checked_text, too_large
+from keyplan.config.engine.limits import MAX_LIST, MAX_TEXT, checked_text, not_known_yet, too_large
 from keyplan.config.engine.operators import kind_of, to_text
 from keyplan.config.engine.printf import format_text
 from keyplan.config.engine.regex import find
 from keyplan.config.faults import Fault
+from keyplan.model.values import Unknown
 
 
 def _join(args: Arguments) -> object:
@@ -15,6 +16,8 @@ def _join(args: Arguments) -> object:
     texts: list[str] = []
     size = 0
     for value in values:
+        if isinstance(value, Unknown):
+            raise not_known_yet("one item")
         try:
             texts.append(to_text(value))
         except Fault:
