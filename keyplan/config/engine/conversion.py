@@ -36,6 +36,7 @@ _ARITHMETIC: Mapping[type[nodes.Node], str] = {
     nodes.FloorDiv: "//",
     nodes.Mod: "%",
 }
+_DASHED = re.compile(r"-[A-Za-z_]")
 _LITERAL = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[0-9][0-9.eE]*|[A-Za-z]+", re.DOTALL)
 
 
@@ -153,6 +154,17 @@ class Converter:
 
     def _arithmetic(self, node: nodes.BinExpr, level: int) -> Expression:
         left, right = self.convert(node.left, level), self.convert(node.right, level)
+        dash = left.end - self.base
+        if left.is_reference and _DASHED.match(self.text, dash):
+            raise PlacedFault(
+                Fault(
+                    "KP-EXPR-002",
+                    "- is minus here: names have letters, digits and _ only",
+                    advice="Write _ in the name, or put spaces around the -.",
+                ),
+                left.end,
+                left.end + 1,
+            )
         return c.Arithmetic(left.start, right.end, _ARITHMETIC[type(node)], left, right)
 
     def _not(self, node: nodes.Not, level: int) -> Expression:

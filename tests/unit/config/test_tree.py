@@ -49,6 +49,12 @@ def test_scalars_keep_the_text_that_was_written(read: Read, text: str) -> None:
     assert (quoted.text, quoted.quoted) == (text, True)
 
 
+def test_a_comment_ends_a_plain_value_and_not_a_quoted_one(read: Read) -> None:
+    tree, _ = read("a: b # c\nd: 'b # c'\ne: b#c\n")
+    assert tree is not None
+    assert plain(tree) == {"a": "b", "d": "b # c", "e": "b#c"}
+
+
 def test_block_scalars_count_as_quoted_and_keep_their_last_newline(read: Read) -> None:
     tree, _ = read("a: |\n  true\n")
     assert tree is not None
