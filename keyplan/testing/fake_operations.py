@@ -14,7 +14,6 @@ from typing import assert_never
 
 from keyplan.errors import ConflictError, NotFoundError
 from keyplan.model.address import Address
-from keyplan.model.hierarchy import PARENT_USAGE
 from keyplan.model.keys import TRANSITIONS, KeyState, Relation
 from keyplan.model.observations import KeyVersion
 from keyplan.model.operations import (
@@ -46,8 +45,7 @@ from keyplan.model.operations import (
 )
 from keyplan.model.timing import parse_duration
 from keyplan.model.values import Value
-from keyplan.sdk.capabilities import Capabilities, Finding, Mutability, Reading
-from keyplan.sdk.provider import Bindings
+from keyplan.sdk.capabilities import Finding, Mutability, Reading
 from keyplan.testing.fake_canonical import canonical_value
 from keyplan.testing.fake_changes import (
     activated,
@@ -60,21 +58,16 @@ from keyplan.testing.fake_changes import (
     version_moved,
     version_of,
 )
-from keyplan.testing.fake_service import UNSET, FakeKey, FakeService
+from keyplan.testing.fake_guards import Guards
+from keyplan.testing.fake_service import UNSET, FakeKey
 
 SETTABLE = frozenset({"description", "rotation", "expires_at", "exportable", "multi_region"})
 """What `SetAttribute` takes; every other attribute has an operation of its own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Performer:
+class Performer(Guards):
     """Performs operations on a service. Call it with the service's lock held."""
-
-    service: FakeService
-    capabilities: Capabilities
-    bindings: Bindings
-    expects: str | None
-    hidden: frozenset[str]
 
     def perform(self, operation: RemoteOperation) -> FakeKey | str:
         """The key afterwards, or the id of the one that is destroyed."""
@@ -88,53 +81,13 @@ class Performer:
             case MoveAlias():
                 return self._move_alias(operation)
             case _:
-                key = self._bound(operation.target)
+                key = self.bound(operation.target)
                 changed = self._changed(key, operation)
                 if changed == key:
                     return key
-                self._check(key, operation)
+                self.check(key, operation)
                 self.service.put(changed)
                 return changed
-
-    # -- guards ----------------------------------------------------------------------
-
-    def _bound(self, address: Address) -> FakeKey:
-        key_id = self.bindings.get(address)
-        if key_id is None:
-            refuse(address, "no id is bound to it")
-        key = self.service.get(key_id)
-        if key is None:
-            raise NotFoundError("there is no such key", target=key_id)
-        return key
-
-    def _check(self, key: FakeKey, operation: RemoteOperation) -> None:
-        """Guards of everything that changes an existing key."""
-        if key.deletion_at is not None and not isinstance(operation, CancelDeletion):
-            refuse(key.id, "it is pending deletion", "Cancel the deletion first.")
-        self._check_fingerprint(key)
-
-    def _check_fingerprint(self, key: FakeKey) -> None:
-        if self.expects and self.expects != key.observation(self.hidden).fingerprint:
-            raise ConflictError("it changed since it was read", target=key.id, advice="Plan again.")
-
-    def _check_parent(self, address: Address | None, relation: Relation | None) -> FakeKey | None:
-        if address is None or relation is None or not relation.protects_material:
-            return None
-        parent = self._bound(address)
-        if parent.usage != PARENT_USAGE[relation]:
-            refuse(parent.id, f"a key for {parent.usage} cannot be a parent that {relation}")
-        if not parent.state.may_apply or parent.deletion_at is not None:
-            refuse(parent.id, f"it is {parent.state.value} and cannot protect another key")
-        return parent
-
-    def _check_childless(self, key: FakeKey) -> None:
-        children = [
-            child.id
-            for child in self.service.current()
-            if child.parent == key.id and child.deletion_at is None
-        ]
-        if children:
-            refuse(key.id, f"it still protects {children[0]}", "Retire its children first.")
 
     # -- existence -------------------------------------------------------------------
 
@@ -146,7 +99,7 @@ class Performer:
         if operation.usage not in usages:
             refuse(operation.target, f"{operation.algorithm} keys cannot {operation.usage}")
         relation = Relation(operation.relation) if operation.relation else None
-        parent = self._check_parent(operation.parent, relation)
+        parent = self.usable_parent(operation.parent, relation)
         key = FakeKey(
             id=self._new_id(operation.target),
             usage=operation.usage,
@@ -179,7 +132,7 @@ class Performer:
         done = self.service.with_token(operation.owner.token)
         if done is not None:
             return done
-        primary = self._bound(operation.primary)
+        primary = self.bound(operation.primary)
         if not primary.attributes["multi_region"]:
             refuse(primary.id, "a key of one region cannot be replicated")
         replica = replace(
@@ -208,8 +161,8 @@ class Performer:
             raise NotFoundError("there is no such key", target=key_id)
         if KeyState.DESTROYED not in TRANSITIONS[key.state]:
             refuse(key_id, f"it is {key.state.value}", "Suspend it first.")
-        self._check_childless(key)
-        self._check_fingerprint(key)
+        self.check_childless(key)
+        self.check_fingerprint(key)
         self.service.remove(key_id)
         return key_id
 
@@ -234,11 +187,11 @@ class Performer:
                 kept = {name: text for name, text in labels.items() if name not in remove}
                 return key.having("labels", kept)
             case RewrapKey(after=after):
-                parent = self._check_parent(after, Relation.WRAPS)
+                parent = self.usable_parent(after, Relation.WRAPS)
                 relation = Relation.WRAPS.value if parent else None
                 return replace(key, parent=parent.id if parent else None, relation=relation)
             case IssueCertificate(parent=parent_address, profile=profile, version=version):
-                self._check_parent(parent_address, Relation.SIGNS)
+                self.usable_parent(parent_address, Relation.SIGNS)
                 issued: Value = {**profile, "version": version}
                 return key.having("certificate", issued)
             case PutPolicy(after=after):
@@ -272,7 +225,7 @@ class Performer:
             refuse(key.id, f"a window of {window} is not offered here")
         if KeyState.DESTROYED not in TRANSITIONS[key.state]:
             refuse(key.id, f"it is {key.state.value}", "Suspend it first.")
-        self._check_childless(key)
+        self.check_childless(key)
         return replace(key, deletion_at=self.service.clock.now() + length)
 
     def _set(self, key: FakeKey, attribute: str, after: Value) -> FakeKey:
@@ -299,7 +252,7 @@ class Performer:
         return replace(key, aliases=tuple(sorted(names)))
 
     def _move_alias(self, operation: MoveAlias) -> FakeKey:
-        target, source = self._bound(operation.target), self._bound(operation.source)
+        target, source = self.bound(operation.target), self.bound(operation.source)
         owner = self.service.alias_owner(operation.alias)
         if owner == target.id:
             return target
@@ -307,7 +260,7 @@ class Performer:
             raise ConflictError(
                 f"the alias {operation.alias} is not on the source", target=target.id
             )
-        self._check(target, operation)
+        self.check(target, operation)
         moved = replace(target, aliases=tuple(sorted({*target.aliases, operation.alias})))
         rest = tuple(name for name in source.aliases if name != operation.alias)
         self.service.put(replace(source, aliases=rest), moved)
