@@ -3,7 +3,7 @@
 Rules: whatever goes wrong in a provider leaves as a `ProviderError`; an exception of
 any other kind becomes a `ProviderDefectError` whose message repeats none of its text,
 because that could hold a secret. What promises that nothing was done is tried again;
-a lost answer never is. No two operations run on one key at once.
+a write whose answer was lost never is. No two operations run on one key at once.
 
 Settings are validated by the provider's own model before anything is opened, and a
 message about them names the field and never repeats its value.
@@ -21,7 +21,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from keyplan.diagnostics import ConfigurationError, Diagnostic, Severity
-from keyplan.errors import KeyplanError, ProviderDefectError, ProviderError, RejectedError
+from keyplan.errors import (
+    KeyplanError,
+    OutcomeUnknownError,
+    ProviderDefectError,
+    ProviderError,
+    RejectedError,
+    TransientError,
+)
 from keyplan.model.observations import Observation
 from keyplan.model.operations import MoveAlias, RemoteOperation
 from keyplan.model.stack import ProviderBlock
@@ -183,6 +190,7 @@ class ProviderSession:
                     operation, bindings, expects=expects, deadline=remaining
                 ),
                 deadline=READ_DEADLINE if deadline is None else deadline,
+                writes=True,
             )
         return check_outcome(outcome, self._plugin.name, name)
 
@@ -202,8 +210,11 @@ class ProviderSession:
         *,
         tokens: float = 1.0,
         deadline: float = READ_DEADLINE,
+        writes: bool = False,
     ) -> T:
         """The call under limits and retries. It is told how many seconds are left.
+
+        A lost answer to a reading call is like none at all: it is asked again.
 
         Waiting for the first turn does not count against the deadline: the queue is
         keyplan's own, and its length says nothing about the service.
@@ -219,6 +230,12 @@ class ProviderSession:
             tries += 1
             try:
                 return call(max(0.0, until - self._clock.monotonic()))
+            except OutcomeUnknownError as error:
+                if writes:
+                    raise
+                raise TransientError(
+                    error.what, target=error.target, operation=operation
+                ) from error
             except ProviderError:
                 raise
             except Exception as error:

@@ -65,6 +65,13 @@ def test_a_read_that_is_throttled_is_tried_again() -> None:
     assert key_id in _session(plugin).read([key_id])
 
 
+def test_a_read_whose_answer_was_lost_is_asked_again() -> None:
+    plugin = fake_plugin()
+    key_id = plugin.service().plant()
+    plugin.service().faults.add(FaultKind.LOST_BEFORE, "read", times=3)
+    assert key_id in _session(plugin).read([key_id])
+
+
 def test_limits_on_reading_count_keys() -> None:
     plugin = fake_plugin(rates={"read": 10.0}, read_batch=5)
     ids = [plugin.service().plant() for _ in range(20)]
