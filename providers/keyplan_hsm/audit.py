@@ -6,7 +6,7 @@ seals the number of records. So whoever edits, removes, inserts or cuts off reco
 recomputes all the digests, is found out all the same.
 
 What it cannot show: that the whole file was put back to an earlier copy. Keep the head
-(`keyplan hsm audit` prints it) somewhere else to detect that.
+(`keyplan hsm audit --verify` prints it) somewhere else to detect that.
 
 Rules: a record is written in the transaction of what it records, so neither exists
 without the other; it never holds data, key material or secrets.
@@ -138,6 +138,12 @@ def records(connection: sqlite3.Connection, *, last: int | None = None) -> Itera
     for sequence, text in rows:
         data: dict[str, Any] = json.loads(text)
         yield Record(sequence=sequence, **data)
+
+
+def end(connection: sqlite3.Connection) -> tuple[int, str]:
+    """How many records the head counts, and its digest in hexadecimal; nothing is checked."""
+    row = connection.execute("SELECT sequence, digest FROM head").fetchone()
+    return (0, "") if row is None else (row[0], row[1].hex())
 
 
 def verify(connection: sqlite3.Connection, serial: str, key: bytes | None) -> Verification:

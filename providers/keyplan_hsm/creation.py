@@ -46,6 +46,8 @@ def create_key(
                 operation=operation.name,
             )
         return existing
+    if operation.settings:
+        raise RejectedError("the HSM emulator has no settings of its own on a key")
     algorithm = _algorithm(operation)
     relation = _relation(operation)
     if relation is not None:

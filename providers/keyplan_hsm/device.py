@@ -116,15 +116,17 @@ class Device:
         check_private(self.path)
         try:
             connection = schema.open_reading(self.path)
-            try:
-                facts = _facts(Rows(connection, 0).meta())
-            except sqlite3.OperationalError:
-                facts = None
         except sqlite3.Error as error:
             raise _unavailable(self.path, error) from error
-        if facts is None:
-            connection.close()
-        return connection if facts is not None else None
+        made = False
+        try:
+            made = _facts(Rows(connection, 0).meta()) is not None
+        except sqlite3.Error as error:
+            raise _unavailable(self.path, error) from error
+        finally:
+            if not made:
+                connection.close()
+        return connection if made else None
 
     # -- unlocking and creating ----------------------------------------------------------
 
@@ -230,10 +232,10 @@ class Device:
             self._rollback()
             for job in jobs:
                 job.fail(_lost(self.path, error) if committing else _unavailable(self.path, error))
-        except BaseException as error:
+        except BaseException:
             self._rollback()
             for job in jobs:
-                job.fail(error)
+                job.fail(_interrupted(self.path, committing=committing))
             raise
         else:
             for job, (result, problem) in zip(jobs, outcomes, strict=True):
@@ -322,6 +324,14 @@ def _unavailable(path: Path, error: sqlite3.Error) -> KeyplanError:
         f"the HSM's store cannot be used: {error}",
         target=str(path),
         advice="Restore it from a copy.",
+    )
+
+
+def _interrupted(path: Path, *, committing: bool) -> KeyplanError:
+    """For those whose work somebody else's thread was committing when it was stopped."""
+    kind = OutcomeUnknownError if committing else TransientError
+    return kind(
+        "the HSM was interrupted while it was written", target=str(path), advice="Try again."
     )
 
 

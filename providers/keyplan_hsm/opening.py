@@ -37,9 +37,13 @@ def open_provider(
         context,
         clock=running_clock(context.now + settings.faults.offset, monotonic),
     )
-    if not context.read_only and device.facts() is not None:
-        device.unlock()
-    return HsmProvider(device, FaultLine(settings.faults, sleep), settings.identity or OFFICER)
+    try:
+        if not context.read_only and device.facts() is not None:
+            device.unlock()
+        return HsmProvider(device, FaultLine(settings.faults, sleep), settings.identity or OFFICER)
+    except BaseException:
+        device.close()
+        raise
 
 
 def open_device(
@@ -54,7 +58,7 @@ def open_device(
     return Device(
         Unlocker(path, pin, context.environment),
         clock=clock,
-        name=settings.store,
+        name=str(Path(settings.store)),
         read_only=context.read_only,
     )
 

@@ -195,7 +195,10 @@ class Rows:
         self.connection.execute("DELETE FROM aliases WHERE name = ?", (name,))
 
     def meta(self) -> dict[str, str]:
-        """Everything that the store says about itself."""
+        """Everything that the store says about itself; nothing if it is not one yet."""
+        there = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'"
+        if self.connection.execute(there).fetchone() is None:
+            return {}
         return dict(self.connection.execute("SELECT name, value FROM meta").fetchall())
 
     def put_meta(self, name: str, value: str) -> None:

@@ -450,3 +450,45 @@ def test_an_operation_given_no_time_does_nothing(hsm: Bench) -> None:
 def test_the_clock_runs_on_from_the_runs_instant(hsm: Bench) -> None:
     first = hsm.device.clock()
     assert timedelta() <= hsm.device.clock() - first < timedelta(seconds=5)
+
+
+def test_a_store_that_was_half_made_is_made_again(hsm: Bench) -> None:
+    hsm.store.parent.mkdir(mode=0o700)
+    connection = sqlite3.connect(hsm.store)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("CREATE TABLE other (a)")
+    connection.commit()
+    connection.close()
+    hsm.store.chmod(0o600)
+    assert hsm.open(read_only=True).identify().place.startswith("new:")
+    hsm.create("data")
+    assert hsm.open().identify().formerly == "new:.keyplan/hsm.db"
+
+
+def test_a_store_that_cannot_be_read_is_not_taken_for_an_empty_one(
+    hsm: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hsm.create("data")
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.05)
+    hsm.close()
+    other = sqlite3.connect(hsm.store, isolation_level=None)
+    other.execute("PRAGMA locking_mode=EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(TransientError):
+        hsm.open(read_only=True)
+    other.close()
+    assert hsm.open(read_only=True).scan().observations
+
+
+def test_an_interrupt_in_one_thread_decides_the_jobs_of_the_others(hsm: Bench) -> None:
+    hsm.create("data")
+    bystander = Job(Call("a", "e"), lambda _: None)
+
+    def interrupted(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hsm.device._commit([Job(Call("a", "e"), interrupted), bystander])
+    assert isinstance(bystander.error, TransientError)
+    assert hsm.create("more")
+    assert intact(hsm)
