@@ -1,0 +1,1 @@
+"""Rules that need no policy pack: pure functions over a graph or a plan."""
