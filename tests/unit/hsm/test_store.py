@@ -173,7 +173,9 @@ def test_a_pin_for_a_store_that_has_none_is_not_ignored(hsm: Bench, pin: str) ->
         hsm.open(**PIN)
 
 
-@pytest.mark.parametrize("content", [b"short", os.urandom(32), None])
+@pytest.mark.parametrize(
+    "content", [b"short", bytes(range(32)), None], ids=["short", "wrong", "lost"]
+)
 def test_a_wrong_damaged_or_lost_unlock_file_opens_nothing(
     hsm: Bench, content: bytes | None
 ) -> None:
