@@ -280,7 +280,7 @@ class ReferenceCodec(BaseCodec):
 
 
 class PlainCodec(BaseCodec):
-    """Data of any shape."""
+    """Data of any shape. Where it is an expression, text with `${…}` in it is a template."""
 
     __slots__ = ("_leaf",)
 
@@ -311,7 +311,7 @@ class PlainCodec(BaseCodec):
     def _scalar(self, node: ScalarNode, report: Report) -> Prepared:
         text = node.text
         if "{" in text and ("${" in text or "%{" in text) and not self._mode.verbatim:
-            return self.template(node, report)
+            return self._leaf.template(node, report)  # text around `${…}` is a template anywhere
         if self._mode.kind is Kind.EXPRESSION and not node.quoted:
             return self.template(node, report)
         assert isinstance(self._shape, Plain)  # noqa: S101  # for the type checker

@@ -191,9 +191,10 @@ def _validate(entry: Entry, fields: Mapping[str, Prepared], scope: Scope, report
     rules = evaluate(fields.get("validation"), scope, report)
     for rule in rules if isinstance(rules, list) else ():
         if isinstance(rule, dict) and rule.get("condition") is False:
+            message = str(rule.get("error_message", "a condition failed"))
             report.error(
                 "KP-DECL-019",
                 at_key(entry),
-                f"{report.address} is refused: {rule.get('error_message', 'a condition failed')}",
+                f"{report.address} is refused: {message.rstrip('.')}",
                 advice="Give it a value that its validation accepts.",
             )

@@ -84,7 +84,12 @@ class KeyBuilder:
         if "replicas" in values or "primary" in values:
             self._replicas(draft, values, report)
         if draft.unenforced:
-            check_gaps(draft.unenforced, partial(block.at, "unenforced"), self._world, report)
+            check_gaps(
+                draft.unenforced,
+                lambda provider: block.at_item(("unenforced", provider)),
+                self._world,
+                report,
+            )
             self._accepted_gaps(draft)
         return draft
 

@@ -143,7 +143,7 @@ class Keys:
             for reference in template.references:
                 if reference[0] == "key" and len(reference) > 1:
                     target = self._target(reference)
-                    if target is not None:
+                    if target is not None and target != instance.address:
                         yield target, template.node
 
     def _target(self, reference: tuple[str, ...]) -> Address | None:

@@ -129,8 +129,12 @@ class Policies:
         self, sid: str, terms: Mapping[str, Value], block: Block, report: Report
     ) -> Statement:
         gaps = unenforced_of(terms.get("unenforced"))
-        where = partial(block.at_item, ("statement", sid, "unenforced"))
-        check_gaps(gaps, where, self._world, report)
+        check_gaps(
+            gaps,
+            lambda provider: block.at_item(("statement", sid, "unenforced", provider)),
+            self._world,
+            report,
+        )
         principals = terms.get("principals")
         operations = terms.get("operations")
         expires_at = terms.get("expires_at")

@@ -13,7 +13,14 @@ from typing import Protocol
 
 from keyplan.config.expressions import At, ExpressionError, Lookup
 from keyplan.config.language_key import KEY
-from keyplan.config.report import AlreadyReportedError, Place, Report, related, suggest
+from keyplan.config.report import (
+    AlreadyReportedError,
+    Place,
+    Report,
+    related,
+    suggest,
+    suggest_or_list,
+)
 from keyplan.graph.instances import Declared, Family, Instance
 from keyplan.model.address import Address, quote
 
@@ -158,8 +165,12 @@ class KindLookup(Lookup):
             if name in self._declared.failed:
                 raise AlreadyReportedError
             kind = self._declared.kind
-            near = suggest(name, self._declared.families)
-            raise at.error("KP-REF-002", f"{kind}.{name} is not declared", advice=near)
+            near = suggest_or_list(name, self._declared.families, "Declared")
+            raise at.error(
+                "KP-REF-002",
+                f"{kind}.{name} is not declared",
+                advice=near or f"Declare it under `{kind}:`.",
+            )
         if family.keyed:
             return FamilyLookup(family, self._make)
         instance = family.instances.get(None)
