@@ -126,6 +126,7 @@ class _Run:
                     open_run=self.name,
                 )
             warnings = self._describe(recorder, known, failed=not _whole(results))
+            warnings += [scheduler.unheard] if scheduler.unheard else []
             outcome = outcome_of(results, interrupted=interrupted)
             closing.end_run(recorder, outcome, self.around.clock)
         except StateError as error:

@@ -113,7 +113,8 @@ def check_sessions(plan: Plan, sessions: Mapping[str, ProviderSession]) -> None:
                 instance, f"It was made as {planned.principal}; this connection is {now.principal}."
             )
     for step in plan.steps:
-        if is_remote(step.operation) and step.provider not in sessions:
+        needed = is_remote(step.operation) or step.expects
+        if needed and step.provider not in sessions:
             raise _other(step.provider, "It is not declared any more.")
 
 

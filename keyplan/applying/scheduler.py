@@ -70,7 +70,10 @@ class _Flight:
 
 
 class Scheduler:
-    """Runs the steps of one plan, once."""
+    """Runs the steps of one plan, once.
+
+    `began` says whether anything was started, `unheard` why the observer was given up.
+    """
 
     def __init__(
         self,
@@ -98,6 +101,7 @@ class Scheduler:
         self._numbered = {step.number: step for step in steps}
         self._stop = ""
         self.began = False
+        self.unheard = ""
 
     @property
     def interrupted(self) -> bool:
@@ -151,8 +155,10 @@ class Scheduler:
                     item.expects,
                 )
             )
+        calls = [item for item in prepared if is_remote(item.operation)]
+        for item in calls:
             self._live.written(item.step.address)
-        if any(is_remote(item.operation) for item in prepared):
+        if calls:
             self._recorder.flush()
         settled = False
         for item in prepared:
@@ -277,7 +283,7 @@ class Scheduler:
             step, status, error.error_class, text, error.advice, attempt.seconds
         )
         self._tell(EventKind.ERRORED, step, attempt.seconds, error.error_class, text)
-        self._halt(f"step {step.number} {'failed' if status is StepStatus.FAILED else status}")
+        self._halt(f"step {step.number} {'is undecided' if attempt.undecided else 'failed'}")
 
     # -- stopping ------------------------------------------------------------------------
 
@@ -320,8 +326,15 @@ class Scheduler:
         error_class: str = "",
         message: str = "",
     ) -> None:
+        """Tell the observer. One that fails (a closed pipe) is not told again: the run goes on."""
+        if self.unheard:
+            return
         done, total = len(self._results), len(self._steps)
-        self._around.observer(ApplyEvent(kind, step, done, total, seconds, error_class, message))
+        event = ApplyEvent(kind, step, done, total, seconds, error_class, message)
+        try:
+            self._around.observer(event)
+        except Exception as error:  # noqa: BLE001  (watching must not leave a run open)
+            self.unheard = f"progress was not shown to the end ({type(error).__name__})"
 
     def _report_progress(self) -> None:
         """Mention steps that have been running for long, each every `PROGRESS` seconds."""

@@ -122,6 +122,18 @@ def test_nothing_to_do_writes_nothing() -> None:
     assert not world.medium.states
 
 
+def test_an_observer_that_fails_does_not_stop_the_run() -> None:
+    world = World()
+
+    def closed(event: object) -> None:
+        raise BrokenPipeError
+
+    report = world.apply(world.plan([create("a"), create("b")]), observer=closed)
+    assert report.ok
+    assert "BrokenPipeError" in report.warnings[0]
+    assert world.agree()
+
+
 def test_observer_hears_of_each_step() -> None:
     world = World()
     world.apply(world.plan([create("a"), create("b")]))

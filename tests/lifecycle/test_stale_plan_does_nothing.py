@@ -7,7 +7,13 @@ from dataclasses import replace
 import pytest
 
 from keyplan.errors import BusyError, StalePlanError
-from keyplan.model.operations import CreateAlias, PutLabels, RemoteOperation, SetAttribute
+from keyplan.model.operations import (
+    CreateAlias,
+    PutLabels,
+    RecordAttributes,
+    RemoteOperation,
+    SetAttribute,
+)
 from keyplan.plans.reports import StepStatus
 from keyplan.sdk.provider import Identity
 from keyplan.testing.fake import fake_plugin
@@ -153,6 +159,20 @@ def test_later_steps_on_a_key_expect_our_own_writes() -> None:
     assert world.apply(plan).ok
 
 
+def test_a_record_before_the_first_write_does_not_hide_a_change() -> None:
+    world = _with_keys("a")
+    record = RecordAttributes(key("a"), {}, {"tier": "data"})
+    plan = world.plan([record, Draft(_label("a"), after=(1,))])
+    held = world.state.resources[key("a")].id
+
+    def somebody(event: object) -> None:
+        world.clock.sleep(5)
+        world.service.edit(held, lambda live: live.having("description", "theirs"))
+
+    report = world.apply(plan, observer=somebody)
+    assert [result.error_class for result in report.results] == ["", "stale"]
+
+
 def test_a_run_that_did_not_end_comes_first() -> None:
     world = World()
     world.service.faults.add(FaultKind.CRASH_AFTER, "create_key")
@@ -174,4 +194,6 @@ def test_whoever_holds_the_lease_is_named() -> None:
         with pytest.raises(BusyError, match="tester@here is running apply"):
             world.apply(plan)
 
-    assert world.apply(plan, observer=second).ok
+    report = world.apply(plan, observer=second)
+    assert report.ok
+    assert not report.warnings
