@@ -84,11 +84,10 @@ def was_done(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
             grants = _mapping(key, "grants")
             return None if grants is None else grant not in grants
         case CreateAlias(alias=alias) | MoveAlias(alias=alias):
-            aliases = key.attributes.get("aliases")
-            return alias in aliases if isinstance(aliases, list) else None
+            return _named(alias, key)
         case DeleteAlias(alias=alias):
-            aliases = key.attributes.get("aliases")
-            return alias not in aliases if isinstance(aliases, list) else None
+            named = _named(alias, key)
+            return None if named is None else not named
         case RotateKey(version=version):
             return key.latest_version >= version if key.versions else None
         case ActivateVersion(before=before, after=after):
@@ -100,16 +99,14 @@ def was_done(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
             state = _version_state(version, key)
             return None if state is None else state.may_process
         case DestroyVersion(version=version):
-            if not key.versions:
-                return None
-            return _version_state(version, key) in (None, KeyState.DESTROYED)
+            gone = _version_state(version, key) in (None, KeyState.DESTROYED)
+            return gone if key.versions else None
         case ChangePrimary(before=before, after=after):
             return _moved(key, "primary", before, after)
         case PutDocument(kind=kind, document=document, before=before, after=after):
-            documents = _mapping(key, DOCUMENTS)
-            if documents is None:
-                return None
-            return _between(documents.get(f"{kind}/{document}"), before, after)
+            found = _mapping(key, DOCUMENTS)
+            name = f"{kind}/{document}"
+            return None if found is None else _between(found.get(name), before, after)
         case _:
             assert_never(operation)
 
@@ -180,6 +177,11 @@ def _granted(grant: str, terms: dict[str, Value], key: Observation) -> bool | No
     if grant not in grants:
         return False
     return True if grants[grant] == terms else None
+
+
+def _named(alias: str, key: Observation) -> bool | None:
+    aliases = key.attributes.get("aliases")
+    return alias in aliases if isinstance(aliases, list) else None
 
 
 def _version_state(number: int, key: Observation) -> KeyState | None:
