@@ -86,8 +86,7 @@ def was_done(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
         case CreateAlias(alias=alias) | MoveAlias(alias=alias):
             return _named(alias, key)
         case DeleteAlias(alias=alias):
-            named = _named(alias, key)
-            return None if named is None else not named
+            return None if (named := _named(alias, key)) is None else not named
         case RotateKey(version=version):
             return key.latest_version >= version if key.versions else None
         case ActivateVersion(before=before, after=after):
@@ -99,8 +98,8 @@ def was_done(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
             state = _version_state(version, key)
             return None if state is None else state.may_process
         case DestroyVersion(version=version):
-            gone = _version_state(version, key) in (None, KeyState.DESTROYED)
-            return gone if key.versions else None
+            states = (None, KeyState.DESTROYED)
+            return _version_state(version, key) in states if key.versions else None
         case ChangePrimary(before=before, after=after):
             return _moved(key, "primary", before, after)
         case PutDocument(kind=kind, document=document, before=before, after=after):
