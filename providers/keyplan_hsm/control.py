@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
-from keyplan.access.atoms import Request, Verdict
-from keyplan.access.evaluation import evaluate
-from keyplan.errors import ConflictError, DeniedError, NotFoundError, RejectedError
+from keyplan.errors import ConflictError, NotFoundError, RejectedError
 from keyplan.model.address import Address
-from keyplan.model.keys import ALGORITHMS, Algorithm, KeyState, Relation
+from keyplan.model.keys import ALGORITHMS, Algorithm, Relation
 from keyplan.model.operations import (
     AcceptVersion,
     ActivateVersion,
@@ -46,13 +44,12 @@ from keyplan.model.values import Value
 from keyplan.sdk.provider import Bindings
 from keyplan_hsm import lifecycle, naming
 from keyplan_hsm.audit import Call
+from keyplan_hsm.authority import authorise_child, authorise_control, neutral_operation
 from keyplan_hsm.creation import create_key
 from keyplan_hsm.device import Device, Session
 from keyplan_hsm.material import generate
-from keyplan_hsm.policy import atoms
 from keyplan_hsm.records import KeyRecord
 from keyplan_hsm.rules import require_admission
-from keyplan_hsm.settings import OFFICER
 
 _SELF_CHECKED = (
     CancelDeletion, ScheduleDeletion, RotateKey, ActivateVersion, RetireVersion, AcceptVersion,
@@ -78,7 +75,7 @@ def execute(
 
         def create(session: Session) -> KeyRecord:
             parent = None if created.parent is None else bindings.get(created.parent)
-            _authorise_child(session, created, parent, actor)
+            authorise_child(session, created, parent, actor)
             record = create_key(session, created, parent, material)
             session.call.key = record.id
             return record
@@ -182,82 +179,6 @@ def _next_material(device: Device, target: str) -> bytes | None:
     with device.reading() as rows:
         key = None if rows is None else rows.key(target)
     return None if key is None else _material(key.relation, key.algorithm)
-
-
-# -- who may -----------------------------------------------------------------------------
-
-
-def neutral_operation(operation: RemoteOperation) -> str:
-    """The operation of LANGUAGE.md §5 that a key's policy must allow."""
-    match operation:
-        case ScheduleDeletion() | DestroyKey() | DestroyVersion():
-            return "schedule_deletion"
-        case CancelDeletion():
-            return "cancel_deletion"
-        case ChangeState(after=after):
-            return "enable" if after is KeyState.ACTIVE else "disable"
-        case PutPolicy() | SetAttribute(attribute="exportable"):
-            return "set_policy"
-        case CreateGrant() | RevokeGrant():
-            return "grant"
-        case CreateAlias() | MoveAlias() | DeleteAlias():
-            return "alias"
-        case SetOwner() | PutLabels() | SetAttribute(attribute="description"):
-            return "label"
-        case ReplicateKey() | ChangePrimary():
-            return "replicate"
-        case _:
-            return "rotate"
-
-
-def authorise(
-    key: KeyRecord,
-    operation: str,
-    actor: str,
-    session: Session,
-    context: dict[str, str] | None = None,
-) -> None:
-    """Raise `DeniedError` unless the key's policy and grants allow it."""
-    grants = key.attributes["grants"]
-    decision = evaluate(
-        atoms(key.attributes["policy"], grants if isinstance(grants, dict) else {}),
-        Request(actor, operation, session.now, context or {}),
-    )
-    if decision.verdict is Verdict.ALLOWED:
-        return
-    if decision.because is not None and decision.verdict is Verdict.DENIED:
-        why = f"Statement {decision.because.source} denies it."
-    elif decision.missing:
-        why = f"It depends on {', '.join(decision.missing)}, which the HSM does not know."
-    else:
-        why = "No statement of its policy and no grant allows it in this situation."
-    raise DeniedError(
-        f"{actor} may not {operation.replace('_', ' ')} with this key",
-        target=key.id,
-        why=why,
-        advice="Act as somebody whom its policy allows it, or change the policy.",
-        operation=operation,
-    )
-
-
-def authorise_control(key: KeyRecord, operation: str, actor: str, session: Session) -> None:
-    """The same for administration, which is always the officer's."""
-    if actor != OFFICER:
-        authorise(key, operation, actor, session)
-
-
-def _authorise_child(
-    session: Session, operation: CreateKey, parent_id: str | None, actor: str
-) -> None:
-    """Hanging a key under a parent takes the right to use the parent so, or to administer it."""
-    use = {"wraps": "wrap", "derives": "derive", "signs": "sign"}.get(operation.relation or "wraps")
-    parent = None if parent_id is None or use is None else session.rows.key(parent_id)
-    if actor == OFFICER or parent is None or use is None:
-        return
-    try:
-        authorise(parent, "rotate", actor, session)
-    except DeniedError:
-        authorise(parent, use, actor, session)
 
 
 # -- small things ------------------------------------------------------------------------

@@ -12,61 +12,49 @@ compared by policies, recorded, and not secret.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TypeVar
 
-from keyplan.errors import NotFoundError, RejectedError
+from keyplan.errors import RejectedError
 from keyplan.model.canonical import canonical_json
-from keyplan.model.keys import Family, KeyState, Usage
+from keyplan.model.keys import Family
 from keyplan_hsm import cipher
 from keyplan_hsm.audit import Call
 from keyplan_hsm.blobs import Blob, Kind, bound, header, parse
 from keyplan_hsm.certificates import certificate_pem
-from keyplan_hsm.control import authorise
 from keyplan_hsm.device import Device, Session
 from keyplan_hsm.export import wrap_for_recipient
-from keyplan_hsm.records import KeyRecord, VersionRecord
-from keyplan_hsm.rows import Rows
-from keyplan_hsm.rules import require_use
+from keyplan_hsm.records import KeyRecord
+from keyplan_hsm.tasks import (
+    DECRYPT,
+    DERIVE,
+    ENCRYPT,
+    EXPORT,
+    MAC,
+    PUBLIC_KEY,
+    SIGN,
+    UNWRAP,
+    VERIFY,
+    VERIFY_MAC,
+    WRAP,
+    Context,
+    Task,
+    accepted_materials,
+    current,
+    find,
+    require,
+    version_material,
+)
 from keyplan_hsm.vault import derive_octets
 from keyplan_hsm.wrapping import Purpose
 
 T = TypeVar("T")
-Context = Mapping[str, str]
 
 MAX_DERIVED = 255 * 32
 """Octets; the limit of RFC 5869 for SHA-256."""
 
 MAX_WRAPPED = 65_536
 """Octets of an application's key that is wrapped."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One kind of call: its neutral operation, the usage it needs, whether it protects anew."""
-
-    operation: str
-    usage: Usage | None
-    applies: bool
-
-
-ENCRYPT = Task("encrypt", Usage.ENCRYPT, applies=True)
-DECRYPT = Task("decrypt", Usage.ENCRYPT, applies=False)
-SIGN = Task("sign", Usage.SIGN, applies=True)
-VERIFY = Task("verify", Usage.SIGN, applies=False)
-MAC = Task("generate_mac", Usage.MAC, applies=True)
-VERIFY_MAC = Task("verify_mac", Usage.MAC, applies=False)
-WRAP = Task("wrap", Usage.WRAP, applies=True)
-UNWRAP = Task("unwrap", Usage.WRAP, applies=False)
-DERIVE = Task("derive", Usage.DERIVE, applies=True)
-EXPORT = Task("export", None, applies=True)
-PUBLIC_KEY = Task("get_public_key", None, applies=False)
-
-TASKS = (
-    ENCRYPT, DECRYPT, SIGN, VERIFY, MAC, VERIFY_MAC, WRAP, UNWRAP, DERIVE, EXPORT, PUBLIC_KEY,
-)  # fmt: skip
-"""Everything the data plane does."""
 
 
 class DataPlane:
@@ -84,7 +72,7 @@ class DataPlane:
         """Encrypt under the current version: AES-GCM, or RSA-OAEP for short plaintexts."""
 
         def work(session: Session, record: KeyRecord) -> bytes:
-            version, material = _current(session, record)
+            version, material = current(session, record)
             if record.algorithm.family is Family.RSA:
                 head = header(Kind.RSA_OAEP, record.id, version)
                 try:
@@ -113,7 +101,7 @@ class DataPlane:
 
         def work(session: Session, record: KeyRecord) -> bytes:
             blob = parse(ciphertext, record.id, (Kind.AES_GCM, Kind.RSA_OAEP))
-            material = _version_material(session, record, blob.version)
+            material = version_material(session, record, blob.version)
             authenticated = bound(header(blob.kind, record.id, blob.version), context or {})
             decrypt = cipher.gcm_decrypt if blob.kind is Kind.AES_GCM else cipher.rsa_decrypt
             try:
@@ -127,7 +115,7 @@ class DataPlane:
         """A signature by the current version, in the algorithm's usual encoding."""
 
         def work(session: Session, record: KeyRecord) -> bytes:
-            _, material = _current(session, record)
+            _, material = current(session, record)
             return cipher.sign(record.algorithm, material, message)
 
         return self._perform(SIGN, key, context, work)
@@ -140,7 +128,7 @@ class DataPlane:
         def work(session: Session, record: KeyRecord) -> bool:
             return any(
                 cipher.verify(record.algorithm, material, message, signature)
-                for material in _accepted_materials(session, record)
+                for material in accepted_materials(session, record)
             )
 
         return self._perform(VERIFY, key, context, work)
@@ -149,7 +137,7 @@ class DataPlane:
         """An HMAC by the current version."""
 
         def work(session: Session, record: KeyRecord) -> bytes:
-            _, material = _current(session, record)
+            _, material = current(session, record)
             return cipher.mac(record.algorithm, material, message)
 
         return self._perform(MAC, key, context, work)
@@ -162,7 +150,7 @@ class DataPlane:
         def work(session: Session, record: KeyRecord) -> bool:
             return any(
                 cipher.verify_mac(record.algorithm, material, message, tag)
-                for material in _accepted_materials(session, record)
+                for material in accepted_materials(session, record)
             )
 
         return self._perform(VERIFY_MAC, key, context, work)
@@ -182,7 +170,7 @@ class DataPlane:
 
         def work(session: Session, record: KeyRecord) -> bytes:
             blob: Blob = parse(wrapped, record.id, (Kind.WRAPPED,))
-            material = _version_material(session, record, blob.version)
+            material = version_material(session, record, blob.version)
             authenticated = bound(header(blob.kind, record.id, blob.version), context or {})
             try:
                 return cipher.unwrap_data(record.algorithm, material, blob.body, authenticated)
@@ -210,10 +198,10 @@ class DataPlane:
             raise RejectedError(f"{length} octets cannot be derived", target=key)
 
         def work(session: Session, record: KeyRecord) -> bytes:
-            wrapping = _find(session.rows, under)
-            _require(session, wrapping, WRAP, self._actor, context)
+            wrapping = find(session.rows, under)
+            require(session, wrapping, WRAP, self._actor, context)
             number = record.current.number if version is None else version
-            material = _version_material(session, record, number)
+            material = version_material(session, record, number)
             info = canonical_json({"label": label, "context": dict(context or {})}).encode()
             octets = derive_octets(record.algorithm, material, Purpose.DERIVE_DATA, info, length)
             session.call.detail |= {"under": wrapping.id, "version": number}
@@ -236,7 +224,7 @@ class DataPlane:
                     why="It was made to stay in the HSM.",
                     advice="`exportable: true` lets it leave, wrapped; that cannot be undone.",
                 )
-            _, material = _current(session, record)
+            _, material = current(session, record)
             return wrap_for_recipient(recipient, material)
 
         return self._perform(EXPORT, key, context, work)
@@ -269,9 +257,9 @@ class DataPlane:
             call.detail["context"] = dict(context)
 
         def checked(session: Session) -> T:
-            record = _find(session.rows, key)
+            record = find(session.rows, key)
             session.call.key = record.id
-            _require(session, record, task, self._actor, context)
+            require(session, record, task, self._actor, context)
             result = work(session, record)
             if isinstance(result, bool):
                 session.call.detail["valid"] = result
@@ -280,63 +268,8 @@ class DataPlane:
         return self._device.perform(call, checked)
 
 
-def _find(rows: Rows, name: str) -> KeyRecord:
-    record = rows.key(name) or rows.key(rows.alias(name) or "")
-    if record is None:
-        raise NotFoundError(
-            "no key has this id or alias", target=name, advice="See `keyplan hsm keys`."
-        )
-    return record
-
-
-def _require(
-    session: Session, record: KeyRecord, task: Task, actor: str, context: Context | None
-) -> None:
-    """Usage, state, policy: all three must permit the task."""
-    if task.usage is not None and record.usage is not task.usage:
-        raise RejectedError(
-            f"a key for {record.usage.value} does not {task.operation.replace('_', ' ')}",
-            target=record.id,
-            why="A key has one usage (SP 800-57 §5.2).",
-        )
-    if task is not PUBLIC_KEY:
-        require_use(session.rows, record, applies=task.applies)
-    authorise(record, task.operation, actor, session, dict(context or {}))
-
-
-def _current(session: Session, record: KeyRecord) -> tuple[int, bytes]:
-    number = record.current.number
-    return number, session.vault.material(session.rows, record, number)
-
-
-def _version_material(session: Session, record: KeyRecord, number: int) -> bytes:
-    version = record.version(number)
-    if version is None or not _accepted(version):
-        state = "unknown" if version is None else version.state.value
-        raise RejectedError(
-            f"version {number} of the key is {state} and not accepted",
-            target=record.id,
-            advice="Accept the version again, if it was retired."
-            if state == KeyState.SUSPENDED.value
-            else "",
-        )
-    return session.vault.material(session.rows, record, number)
-
-
-def _accepted(version: VersionRecord) -> bool:
-    return version.state.may_process
-
-
-def _accepted_materials(session: Session, record: KeyRecord) -> list[bytes]:
-    return [
-        session.vault.material(session.rows, record, version.number)
-        for version in reversed(record.versions)
-        if _accepted(version)
-    ]
-
-
 def _wrap(session: Session, record: KeyRecord, data: bytes, context: Context) -> bytes:
-    number, material = _current(session, record)
+    number, material = current(session, record)
     head = header(Kind.WRAPPED, record.id, number)
     return head + cipher.wrap_data(record.algorithm, material, data, bound(head, context))
 

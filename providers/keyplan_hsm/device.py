@@ -8,7 +8,6 @@ whose deletion window has ended are destroyed by the next write and absent at on
 
 from __future__ import annotations
 
-import json
 import secrets
 import sqlite3
 import threading
@@ -16,12 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from keyplan.errors import (
     KeyplanError,
-    OutcomeUnknownError,
     RejectedError,
     TransientError,
 )
@@ -32,21 +29,14 @@ from keyplan_hsm.group_commit import GroupCommit, Job
 from keyplan_hsm.private_files import check_private, make_directory, make_file
 from keyplan_hsm.records import seconds
 from keyplan_hsm.rows import Rows
+from keyplan_hsm.sealing import StoreKeys
 from keyplan_hsm.settings import OFFICER
+from keyplan_hsm.store_errors import interrupted, lost, unavailable
+from keyplan_hsm.store_facts import StoreFacts, read_facts, write_facts
 from keyplan_hsm.unlocking import Unlocker
 from keyplan_hsm.vault import Vault
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class StoreFacts:
-    """What a store says about itself. `formerly` is its place while it did not exist yet."""
-
-    serial: str
-    created_at: str
-    formerly: str
-    lock: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +82,7 @@ class Device:
     def facts(self) -> StoreFacts | None:
         """What the store says about itself, or `None` while there is none."""
         with self.reading() as rows:
-            return None if rows is None else _facts(rows.meta())
+            return None if rows is None else read_facts(rows)
 
     # -- reading -------------------------------------------------------------------------
 
@@ -108,7 +98,7 @@ class Device:
             try:
                 yield Rows(self._reader, seconds(self.clock()))
             except sqlite3.Error as error:
-                raise _unavailable(self.path, error) from error
+                raise unavailable(self.path, error) from error
 
     def _open_reader(self) -> sqlite3.Connection | None:
         if not self.path.exists() or self.path.stat().st_size == 0:
@@ -117,12 +107,12 @@ class Device:
         try:
             connection = schema.open_reading(self.path)
         except sqlite3.Error as error:
-            raise _unavailable(self.path, error) from error
+            raise unavailable(self.path, error) from error
         made = False
         try:
-            made = _facts(Rows(connection, 0).meta()) is not None
+            made = read_facts(Rows(connection, 0)) is not None
         except sqlite3.Error as error:
-            raise _unavailable(self.path, error) from error
+            raise unavailable(self.path, error) from error
         finally:
             if not made:
                 connection.close()
@@ -155,17 +145,21 @@ class Device:
             for statement in schema.TABLES.split(";"):
                 connection.execute(statement)
             rows = Rows(connection, seconds(self.clock()))
-            facts = _facts(rows.meta())
+            facts, keys = read_facts(rows), None
             if facts is None:
-                facts = self._initialise(connection, rows)
+                facts, keys = self._initialise(connection, rows)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            raise _unavailable(self.path, error) from error
+            raise unavailable(self.path, error) from error
         finally:
             connection.close()
+        if keys is not None:
+            self._vault = Vault(keys)
         return facts
 
-    def _initialise(self, connection: sqlite3.Connection, rows: Rows) -> StoreFacts:
+    def _initialise(
+        self, connection: sqlite3.Connection, rows: Rows
+    ) -> tuple[StoreFacts, StoreKeys]:
         lock, keys = self._unlocker.lock()
         now = self.clock()
         facts = StoreFacts(
@@ -174,16 +168,11 @@ class Device:
             formerly=self.absent_place,
             lock=lock,
         )
-        rows.put_meta("format", str(schema.FORMAT))
-        rows.put_meta("serial", facts.serial)
-        rows.put_meta("created_at", facts.created_at)
-        rows.put_meta("formerly", facts.formerly)
-        rows.put_meta("lock", json.dumps(lock))
+        write_facts(rows, facts)
         chain = Chain(connection, keys.auditing, facts.serial)
         chain.append(Call(OFFICER, "initialise", detail={"lock": lock["kind"]}), "ok", now)
         chain.close()
-        self._vault = Vault(keys)
-        return facts
+        return facts, keys
 
     # -- writing -------------------------------------------------------------------------
 
@@ -215,27 +204,22 @@ class Device:
 
     def _commit(self, jobs: Sequence[Job]) -> None:
         """Run jobs in one transaction; each is decided on return, whatever happens."""
+        committing = False
         try:
             if self._writer is None:
                 self._writer = schema.open_writing(self.path)
             self._writer.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            for job in jobs:
-                job.fail(_unavailable(self.path, error))
-            return
-        committing = False
-        try:
             outcomes = self._transact(self._writer, jobs)
             committing = True
             self._writer.execute("COMMIT")
         except sqlite3.Error as error:
             self._rollback()
             for job in jobs:
-                job.fail(_lost(self.path, error) if committing else _unavailable(self.path, error))
+                job.fail(lost(self.path, error) if committing else unavailable(self.path, error))
         except BaseException:
             self._rollback()
             for job in jobs:
-                job.fail(_interrupted(self.path, committing=committing))
+                job.fail(interrupted(self.path, committing=committing))
             raise
         else:
             for job, (result, problem) in zip(jobs, outcomes, strict=True):
@@ -297,47 +281,3 @@ class Device:
             if connection is not None:
                 connection.close()
         self._reader = self._writer = None
-
-
-def _facts(meta: dict[str, str]) -> StoreFacts | None:
-    if "format" not in meta:
-        return None
-    if int(meta["format"]) > schema.FORMAT:
-        raise RejectedError(
-            f"the HSM's store has format {meta['format']}; this version reads {schema.FORMAT}",
-            advice="Use the version of keyplan that made it, or a newer one.",
-        )
-    return StoreFacts(
-        meta["serial"], meta["created_at"], meta["formerly"], json.loads(meta["lock"])
-    )
-
-
-def _unavailable(path: Path, error: sqlite3.Error) -> KeyplanError:
-    """Nothing was done: busy can be tried again, a broken file cannot."""
-    if isinstance(error, sqlite3.OperationalError):
-        return TransientError(
-            f"the HSM's store could not be used: {error}",
-            target=str(path),
-            advice="Another process may be writing to it; try again.",
-        )
-    return RejectedError(
-        f"the HSM's store cannot be used: {error}",
-        target=str(path),
-        advice="Restore it from a copy.",
-    )
-
-
-def _interrupted(path: Path, *, committing: bool) -> KeyplanError:
-    """For those whose work somebody else's thread was committing when it was stopped."""
-    kind = OutcomeUnknownError if committing else TransientError
-    return kind(
-        "the HSM was interrupted while it was written", target=str(path), advice="Try again."
-    )
-
-
-def _lost(path: Path, error: sqlite3.Error) -> KeyplanError:
-    return OutcomeUnknownError(
-        f"the HSM's store failed while it was written: {error}",
-        target=str(path),
-        advice="Check the disk. The next run looks whether the operation was done.",
-    )

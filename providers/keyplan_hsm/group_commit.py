@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from keyplan.errors import OutcomeUnknownError
 from keyplan_hsm.audit import Call
 
 
@@ -66,6 +67,8 @@ class GroupCommit:
         try:
             self._run(batch)
         finally:
+            for taken in batch:
+                taken.fail(OutcomeUnknownError("the HSM stopped before it said what became of it"))
             with self._turn:
                 self._busy = False
                 self._turn.notify_all()

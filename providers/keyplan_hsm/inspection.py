@@ -14,9 +14,10 @@ from keyplan.errors import NotFoundError, UnauthenticatedError
 from keyplan.model.timing import format_instant
 from keyplan_hsm import audit as chain
 from keyplan_hsm.console import Where, device
-from keyplan_hsm.device import Device, StoreFacts
+from keyplan_hsm.device import Device
 from keyplan_hsm.records import KeyRecord, instant
 from keyplan_hsm.rows import Rows
+from keyplan_hsm.store_facts import StoreFacts
 
 NOTICE = "software for development and tests, not hardware"
 _PAGE = 500

@@ -33,8 +33,9 @@ from keyplan.model.operations import (
     SetAttribute,
     SetOwner,
 )
-from keyplan_hsm.dataplane import TASKS, DataPlane
+from keyplan_hsm.dataplane import DataPlane
 from keyplan_hsm.manifest import CALLS
+from keyplan_hsm.tasks import TASKS
 from tests.unit.hsm.bench import Bench, key
 
 STATES = ("active", "suspended", "deactivated", "compromised", "pending")
