@@ -120,11 +120,23 @@ def symbolic(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
             return _document(resource, kind, document, after)
         case RecordAttributes(before=before_values, after=after_values):
             gone = before_values.keys() - after_values.keys()
-            return recorded(resource, {**dict.fromkeys(gone), **after_values})
+            return _taken_over(resource, {**dict.fromkeys(gone), **after_values})
         case AdoptKey() | ForgetKey() | DestroyKey():
             return resource  # they change which keys there are, not what they are
         case _:
             assert_never(operation)
+
+
+def _taken_over(resource: ResourceState, values: dict[str, Value]) -> ResourceState:
+    """Recorded values written; a value of an observed attribute is taken over, and stays observed.
+
+    Taking over is what `--refresh-only` does. Were the attribute recorded by it, no later
+    reading could change it again.
+    """
+    observed = resource.attributes.keys() - resource.recorded
+    seen = {name: value for name, value in values.items() if name in observed}
+    rest = {name: value for name, value in values.items() if name not in observed}
+    return recorded(replace(resource, attributes={**resource.attributes, **seen}), rest)
 
 
 def recorded(resource: ResourceState, values: dict[str, Value]) -> ResourceState:

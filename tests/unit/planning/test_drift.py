@@ -140,6 +140,16 @@ def test_refresh_only_takes_the_world_over_without_a_call(bench: Bench) -> None:
     assert plan.drift[0].response is DriftResponse.ACCEPT
     bench.perform(plan)
     assert bench.plan(declared()).drift == ()
+    assert "description" not in bench.state.resources[A].recorded
+    bench.behind(SetAttribute(A, "description", "e", "f"))
+    assert [item.live for item in bench.plan(declared()).drift] == ["f"]
+
+
+def test_refresh_only_takes_over_that_something_is_gone(bench: Bench) -> None:
+    bench.converge(declared())
+    bench.behind(SetAttribute(A, "rotation", {"every": "90d"}, None))
+    bench.perform(bench.plan(declared(), mode=PlanMode.REFRESH_ONLY))
+    assert bench.plan(declared()).drift == ()
 
 
 def test_a_key_that_another_stack_took_needs_a_brake(bench: Bench) -> None:
