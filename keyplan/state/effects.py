@@ -196,9 +196,7 @@ def _versions(resource: ResourceState, states: dict[int, KeyState]) -> ResourceS
 
 
 def _document(resource: ResourceState, kind: str, document: str, after: Value) -> ResourceState:
-    """Documents of a provider's own kinds stand under `documents`, by kind and name."""
-    documents = _map(resource, "documents")
-    of_kind = documents.get(kind)
-    named = {**of_kind, document: after} if isinstance(of_kind, dict) else {document: after}
-    remaining: Value = {name: value for name, value in named.items() if value is not None}
-    return _set(resource, "documents", {**documents, kind: remaining})
+    """Documents of a provider's own kinds stand under `documents`, as `kind/name`."""
+    name = f"{kind}/{document}"
+    kept = {known: body for known, body in _map(resource, "documents").items() if known != name}
+    return _set(resource, "documents", kept if after is None else {**kept, name: after})

@@ -80,8 +80,8 @@ ATTRIBUTES = [
     (MoveAlias(ROOT, "c", LEDGER), {"aliases": ["b", "c"]}),
     (DeleteAlias(ROOT, "b"), {"aliases": []}),
     (ChangePrimary(ROOT, "eu", "us"), {"primary": "us"}),
-    (PutDocument(ROOT, "role", "app", None, {"x": 1}), {"documents": {"role": {"app": {"x": 1}}}}),
-    (PutDocument(ROOT, "role", "app", {"x": 1}, None), {"documents": {"role": {}}}),
+    (PutDocument(ROOT, "role", "app", None, {"x": 1}), {"documents": {"role/app": {"x": 1}}}),
+    (PutDocument(ROOT, "role", "app", {"x": 1}, None), {"documents": {}}),
     (RecordAttributes(ROOT, {}, {"scope": {"env": "prod"}}), {"scope": {"env": "prod"}}),
 ]
 
