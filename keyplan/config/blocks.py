@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from keyplan.config.decode import Deferred
+from keyplan.config.decode import Deferred, Prepared
 from keyplan.config.expressions import FileReader, Scope, Template
 from keyplan.config.report import Invalid, Place, Report, at, at_key
 from keyplan.config.tree import Entry, ListNode, MapNode, Node, ScalarNode
@@ -25,8 +25,9 @@ from keyplan.model.values import Value
 class Block:
     """One declared key, policy, principal or output.
 
-    `layers` are the maps that its fields stand in: its own, then that of `defaults`.
-    `failed`: something in it was reported, so what is missing may have been meant.
+    `repeat` has `for_each` and `declare`, which say which instances there are; they are
+    not fields of an instance. `layers` are the maps that its fields stand in: its own,
+    then that of `defaults`.
     """
 
     kind: str
@@ -34,8 +35,8 @@ class Block:
     entry: Entry
     constants: Mapping[str, Value]
     deferred: Mapping[str, Deferred]
+    repeat: Mapping[str, Prepared]
     layers: tuple[MapNode, ...]
-    failed: bool = False
 
     @property
     def address(self) -> str:
@@ -46,10 +47,6 @@ class Block:
     def place(self) -> Place:
         """Where its name stands."""
         return at_key(self.entry)
-
-    def has(self, name: str) -> bool:
-        """Whether a field has a usable value."""
-        return name in self.constants or name in self.deferred
 
     def wrote(self, name: str) -> bool:
         """Whether a field was written at all, usable or not."""

@@ -81,6 +81,7 @@ class BlockReader:
         if self._layer is not None:
             layers = (node, self._layer)
             self._fill(fields, node, report)
+        repeat = {name: fields.pop(name) for name in PER_INSTANCE if name in fields}
         constants: dict[str, Value] = {}
         deferred: dict[str, Deferred] = {}
         for field, item in fields.items():
@@ -88,8 +89,7 @@ class BlockReader:
                 deferred[field] = item
             else:
                 constants[field] = item  # type: ignore[assignment]  # invalid ones are left out
-        failed = report.errors > 0
-        return Block(self._kind, name, entry, constants, deferred, layers, failed)
+        return Block(self._kind, name, entry, constants, deferred, repeat, layers)
 
     def _fill(self, fields: dict[str, Prepared], node: MapNode, report: Report) -> None:
         for name, default in self._defaults.items():

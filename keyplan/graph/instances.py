@@ -120,10 +120,9 @@ def _scope(each: object, configuration: Configuration) -> Scope:
 def _declared(instance: Instance, configuration: Configuration, report: Report) -> bool | None:
     """The value of `declare`; `None` if it was reported."""
     block = instance.block
-    if not block.has("declare"):
+    if "declare" not in block.repeat:
         return None if block.wrote("declare") else True
-    written = block.constants.get("declare", block.deferred.get("declare"))
-    value = evaluate(written, _scope(instance.each_name, configuration), report)
+    value = evaluate(block.repeat["declare"], _scope(instance.each_name, configuration), report)
     return value if isinstance(value, bool) else None
 
 
@@ -131,10 +130,9 @@ def _entries(
     block: Block, configuration: Configuration, report: Report
 ) -> dict[str | None, Mapping[str, Value] | None] | None:
     """`each` by key; `None` if it was reported."""
-    if not block.has("for_each"):
+    if "for_each" not in block.repeat:
         return None
-    written = block.constants.get("for_each", block.deferred.get("for_each"))
-    value = evaluate(written, _scope(_NO_EACH, configuration), report)
+    value = evaluate(block.repeat["for_each"], _scope(_NO_EACH, configuration), report)
     if isinstance(value, Invalid):
         return None
     pairs: list[tuple[Value, Value]]

@@ -25,7 +25,7 @@ from keyplan.model.policies import Effect, EffectivePolicy, Policy, Statement, m
 from keyplan.model.timing import parse_instant
 from keyplan.model.values import Value
 
-_OWN = frozenset({"for_each", "declare", "administrators", "statement", "constraints", "native"})
+_OWN = frozenset({"administrators", "statement", "constraints", "native"})
 
 
 class Policies:

@@ -18,7 +18,7 @@ _ABSENT = {
     name: Absent(name, "a principal is the same for every key")
     for name in ("key", "policy", "principal", "this", "module")
 }
-_OWN = frozenset({"for_each", "declare", "kind", "claims"})
+_OWN = frozenset({"kind", "claims"})
 
 
 def evaluate_principals(
