@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import yaml
+from yaml.representer import BaseRepresenter
 
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
@@ -31,8 +32,16 @@ PEOPLE: Mapping[str, PrincipalKind] = {
 """The principals of every generated stack."""
 
 
+def _represent_text(dumper: BaseRepresenter, text: str) -> yaml.ScalarNode:
+    """Unquoted, `none` removes (LANGUAGE.md §3); as a text it is quoted."""
+    style = "'" if text == "none" else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
 class _PlainDumper(yaml.SafeDumper):
     """Writes equal values out each time, as people do, without anchors."""
+
+    yaml_representers = {**yaml.SafeDumper.yaml_representers, str: _represent_text}  # noqa: RUF012
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
         return True

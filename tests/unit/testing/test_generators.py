@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyplan.model.hierarchy import PARENT_USAGE, tier_may_follow
-from keyplan.model.keys import ALGORITHMS, Tier
+from keyplan.model.keys import ALGORITHMS, Tier, Usage
 from keyplan.testing.fake import fake_plugin
-from keyplan.testing.stack_spec import StackSpec
+from keyplan.testing.stack_spec import KeySpec, StackSpec
 from keyplan.testing.stacks import stack_text, write_stack
 from keyplan.testing.strategies import Accident, AccidentKind, accidents, stacks
 
@@ -94,3 +94,8 @@ def test_a_stack_has_as_many_keys_as_asked_for_in_three_tiers(count: int, tmp_pa
 def test_settings_go_into_the_provider_block() -> None:
     document = yaml.safe_load(stack_text(1, provider="acme", settings="{path: keys.json}"))
     assert document["provider"] == {"acme": {"path": "keys.json"}}
+
+
+def test_text_that_says_none_is_quoted() -> None:
+    key = KeySpec("k", Tier.ROOT, Usage.WRAP, "aes-256", attributes={"description": "none"})
+    assert "description: 'none'" in StackSpec((key,)).yaml()
