@@ -37,6 +37,7 @@ class Address(str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
+        """Raises `ValueError` for text that is not an address."""
         _parse(text)
         return super().__new__(cls, text)
 

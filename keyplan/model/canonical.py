@@ -15,7 +15,7 @@ from keyplan.model.values import Reference, Unknown, Value
 UNKNOWN_KEY = "$unknown"
 
 
-def _encode(value: object) -> Any:  # noqa: ANN401  (json's own contract)
+def _encode(value: object) -> Any:
     if isinstance(value, Unknown):
         return {
             UNKNOWN_KEY: [

@@ -20,7 +20,7 @@ from keyplan.model.values import Reference, Unknown, Value
 _KINDS: dict[str, type[Any]] = {kind.name: kind for kind in get_args(Operation)}
 
 
-def encode_value(value: Value) -> Any:  # noqa: ANN401
+def encode_value(value: Value) -> Any:
     """Plain JSON data; an `Unknown` becomes `{"$unknown": [text | {"ref": "key.x.arn"}]}`."""
     match value:
         case Unknown(parts):
@@ -37,7 +37,7 @@ def encode_value(value: Value) -> Any:  # noqa: ANN401
             return value
 
 
-def decode_value(data: Any) -> Value:  # noqa: ANN401
+def decode_value(data: Any) -> Value:
     """The inverse of `encode_value`."""
     match data:
         case {"$unknown": list(parts)} if len(data) == 1:
@@ -97,7 +97,7 @@ def _optional(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda data: None if data is None else decode(data)
 
 
-def _owner(data: Any) -> OwnerMark:  # noqa: ANN401
+def _owner(data: Any) -> OwnerMark:
     return OwnerMark(stack=str(data["stack"]), token=str(data["token"]))
 
 

@@ -59,7 +59,7 @@ class ScheduleDeletion:
 
 @dataclass(frozen=True, slots=True)
 class CancelDeletion:
-    """Take a key out of pending deletion. It comes back `suspended`. `window` is what it had left."""
+    """Take a key out of pending deletion. It comes back `suspended`; `window` is what was left."""
 
     name: ClassVar[str] = "cancel_deletion"
     target: Address
@@ -110,7 +110,7 @@ class SetAttribute:
 
 @dataclass(frozen=True, slots=True)
 class PutLabels:
-    """Set labels and remove labels. `before` has the old value of each label touched, if it had one."""
+    """Set labels and remove labels. `before` has the old value of each label touched that had one."""
 
     name: ClassVar[str] = "put_labels"
     target: Address
@@ -234,7 +234,7 @@ class ActivateVersion:
 
 @dataclass(frozen=True, slots=True)
 class RetireVersion:
-    """Stop accepting a version: what it protected cannot be processed until it is accepted again."""
+    """Stop accepting a version: what it protected is not processed until it is accepted again."""
 
     name: ClassVar[str] = "retire_version"
     target: Address
@@ -285,7 +285,7 @@ class ChangePrimary:
 
 @dataclass(frozen=True, slots=True)
 class PutDocument:
-    """Write, replace or remove (`after` is `None`) an object of a kind that the provider declares."""
+    """Write, replace or remove (`after` is `None`) an object of a kind the provider declares."""
 
     name: ClassVar[str] = "put_document"
     target: Address
