@@ -120,7 +120,7 @@ class Family(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
-    """One algorithm. `strength` is in bits (SP 800-57 Table 2); `nist`: whether NIST approves it."""
+    """One algorithm. `strength` is in bits (SP 800-57 Table 2); `nist`: NIST approves it."""
 
     name: str
     family: Family

@@ -110,7 +110,7 @@ class SetAttribute:
 
 @dataclass(frozen=True, slots=True)
 class PutLabels:
-    """Set labels and remove labels. `before` has the old value of each label touched that had one."""
+    """Set labels and remove labels. `before` has the old value of each label touched, if any."""
 
     name: ClassVar[str] = "put_labels"
     target: Address
