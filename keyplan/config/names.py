@@ -12,6 +12,8 @@ from keyplan.config.expressions import At, Lookup
 from keyplan.config.report import AlreadyReportedError, suggest_or_list
 from keyplan.model.values import Value
 
+_BLOCK = {"var": "variable", "local": "locals"}
+
 
 class Values(Lookup):
     """`var` or `local`."""
@@ -32,7 +34,8 @@ class Values(Lookup):
         raise at.error(
             "KP-REF-002",
             f"{self._kind}.{name} is not declared",
-            advice=suggest_or_list(name, self._values, "Declared"),
+            advice=suggest_or_list(name, self._values, "Declared")
+            or f"Declare it under `{_BLOCK[self._kind]}:`.",
         )
 
     def get_item(self, key: object, at: At) -> object:

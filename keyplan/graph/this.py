@@ -68,7 +68,8 @@ class EntriesLookup(Lookup):
         raise at.error(
             "KP-REF-010",
             f"no key of this stack has {self._attribute}.{name}",
-            advice=suggest_or_list(name, known, "There are"),
+            advice=suggest_or_list(name, known, "There are")
+            or f"Give the keys that it is for a {self._attribute} with {name}.",
         )
 
     def get_item(self, key: object, at: At) -> object:
