@@ -169,7 +169,7 @@ class Device:
             lock=lock,
         )
         write_facts(rows, facts)
-        chain = Chain(connection, keys.auditing, facts.serial)
+        chain = Chain.begin(connection, keys.auditing, facts.serial)
         chain.append(Call(OFFICER, "initialise", detail={"lock": lock["kind"]}), "ok", now)
         chain.close()
         return facts, keys
@@ -216,6 +216,10 @@ class Device:
             self._rollback()
             for job in jobs:
                 job.fail(lost(self.path, error) if committing else unavailable(self.path, error))
+        except KeyplanError as error:
+            self._rollback()
+            for job in jobs:
+                job.fail(error)
         except BaseException:
             self._rollback()
             for job in jobs:
@@ -231,8 +235,7 @@ class Device:
         now = self.clock()
         rows = Rows(connection, seconds(now))
         vault = self.unlock()
-        serial = rows.meta()["serial"]
-        chain = Chain(connection, vault.audit_key, serial)
+        chain = Chain.at_end(connection, vault.audit_key)
         for key_id in rows.ended():
             rows.purge(key_id)
             vault.forget(key_id)
@@ -257,6 +260,7 @@ class Device:
         except Exception as error:  # noqa: BLE001  (decided for this job; the others go on)
             connection.execute("ROLLBACK TO job")
             session.rows.forget()
+            session.vault.forget_all()
             problem = error
         connection.execute("RELEASE job")
         outcome = "ok"
@@ -268,6 +272,8 @@ class Device:
     def _rollback(self) -> None:
         if self._writer is not None and self._writer.in_transaction:
             self._writer.execute("ROLLBACK")
+        if self._vault is not None:
+            self._vault.forget_all()
 
     def _refuse_if_read_only(self) -> None:
         if self._read_only:

@@ -11,7 +11,7 @@ How material is kept follows from the relation to the parent:
   for as long as the parent version lives.
 
 Rules: material exists in clear only within a call; only parents' is cached, because
-each of their children needs it. State is not checked here (see `rules`).
+each of their children needs it, and never beyond work that was rolled back. State is not checked here (see `rules`).
 """
 
 from __future__ import annotations
@@ -113,6 +113,11 @@ class Vault:
         with self._lock:
             for entry in [entry for entry in self._parents if entry[0] == key_id]:
                 del self._parents[entry]
+
+    def forget_all(self) -> None:
+        """Empty the cache: what a transaction put there may not be what the store keeps."""
+        with self._lock:
+            self._parents.clear()
 
     def parent_of(self, rows: Rows, record: KeyRecord) -> KeyRecord:
         """The record of the parent that a key's material rests on."""

@@ -194,3 +194,55 @@ def test_refused_work_leaves_its_record_and_nothing_else(hsm: Bench) -> None:
     assert hsm.provider.scan().observations == [before]
     assert entries(hsm)[-1][1:] == ("create_key", "", "rejected")
     assert check(hsm).broken_at is None
+
+
+def test_calls_after_a_chain_was_cut_off_do_not_make_it_whole_again(
+    hsm: Bench, tampered: sqlite3.Connection
+) -> None:
+    tampered.execute("DELETE FROM audit WHERE sequence > 4")
+    tampered.execute(
+        "UPDATE head SET (sequence, digest) = "
+        "(SELECT sequence, digest FROM audit WHERE sequence = 4)"
+    )
+    with pytest.raises(RejectedError, match="audit chain"):
+        hsm.plane(APP).encrypt(hsm.bind[key("data")], b"x")
+    assert check(hsm).broken_at == 5
+
+
+def test_a_chain_that_was_wiped_is_found_out_and_not_begun_anew(
+    hsm: Bench, tampered: sqlite3.Connection
+) -> None:
+    tampered.execute("DELETE FROM audit")
+    tampered.execute("DELETE FROM head")
+    assert check(hsm).broken_at == 1
+    assert check(hsm, unlocked=False).broken_at == 1
+    with pytest.raises(RejectedError, match="audit chain"):
+        hsm.plane(APP).encrypt(hsm.bind[key("data")], b"x")
+    assert check(hsm).broken_at == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit SET seal = 'text' WHERE sequence = 3",
+        "UPDATE audit SET digest = 'text' WHERE sequence = 3",
+        "UPDATE audit SET record = x'ff' WHERE sequence = 3",
+        "UPDATE head SET sequence = 'text'",
+        "UPDATE head SET digest = 7",
+        "UPDATE head SET seal = 'text'",
+    ],
+)
+def test_a_column_of_another_type_is_tampering_and_no_crash(
+    hsm: Bench, tampered: sqlite3.Connection, statement: str
+) -> None:
+    tampered.execute(statement)
+    assert check(hsm).broken_at is not None
+
+
+@pytest.mark.parametrize("text", ["no json", "{}", "[]", '{"at": 1, "detail": {}}'])
+def test_a_record_that_cannot_be_read_is_said_so(
+    hsm: Bench, tampered: sqlite3.Connection, text: str
+) -> None:
+    tampered.execute("UPDATE audit SET record = ? WHERE sequence = 3", (text,))
+    with pytest.raises(RejectedError, match="audit record 3"):
+        entries(hsm)

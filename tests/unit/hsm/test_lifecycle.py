@@ -22,7 +22,7 @@ from keyplan.model.operations import (
 from keyplan_hsm.cipher import mac
 from keyplan_hsm.vault import derive
 from keyplan_hsm.wrapping import Purpose
-from tests.unit.hsm.bench import Bench, key
+from tests.unit.hsm.bench import APP, Bench, key, policy
 
 
 def material_rows(hsm: Bench) -> int:
@@ -308,3 +308,16 @@ def test_a_parent_needs_the_usage_of_the_relation(
     hsm.create("top", parent_usage, "hmac-sha256" if parent_usage == "mac" else "aes-256")
     with pytest.raises(RejectedError, match="cannot be the parent"):
         hsm.create("child", "sign", "ed25519", parent="top", relation=relation)
+
+
+def test_a_refused_rotation_leaves_nothing_behind_that_a_later_one_wraps_under(
+    hsm: Bench,
+) -> None:
+    hsm.create("root", "wrap")
+    data = hsm.create("data", parent="root", policy=policy({"operations": ["encrypt", "decrypt"]}))
+    with pytest.raises(ConflictError):
+        hsm.do(RotateKey(key("root"), 2), expects="another fingerprint")
+    hsm.do(RotateKey(key("root"), 2))
+    sealed = hsm.plane(APP).encrypt(data, b"x")
+    hsm.later(seconds=1)
+    assert hsm.plane(APP).decrypt(data, sealed) == b"x"
