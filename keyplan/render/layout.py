@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from keyplan.model.printable import printable
+
 WIDTH = 80
 """No line is longer."""
 
@@ -28,10 +30,7 @@ _TOKEN = re.compile(r"\S+")
 
 def clean(text: str) -> str:
     """The text as printable ASCII on one line; the rest escaped as in Python source."""
-    if text.isascii() and text.isprintable():
-        return text
-    escaped = text.encode("unicode_escape").decode("ascii")
-    return escaped.replace("\\\\", "\\")
+    return printable(text)
 
 
 def wrap(text: str, width: int, first: int | None = None) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from keyplan.errors import NotFoundError, UnauthenticatedError
+from keyplan.model.printable import printable
 from keyplan.model.timing import format_instant
 from keyplan_hsm import audit as chain
 from keyplan_hsm.console import Where, device
@@ -70,7 +71,7 @@ def keys(store: Path, *, as_json: bool) -> str:
     if not records:
         return "No keys."
     lines: list[tuple[str, ...]] = [_COLUMNS]
-    lines += [tuple(str(item) for item in _line(record)) for record in records]
+    lines += [tuple(printable(str(item)) for item in _line(record)) for record in records]
     widths = [max(len(line[column]) for line in lines) for column in range(len(_COLUMNS))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -117,7 +118,7 @@ def audit(store: Path, last: int, *, as_json: bool) -> str:
 
 def _audit_line(record: chain.Record) -> str:
     what = f"{record.sequence:>6}  {record.at}  {record.outcome:<8}  {record.event:<18}"
-    return f"{what}  {record.key or '-':<19}  {record.actor}"
+    return f"{what}  {printable(record.key) or '-':<19}  {printable(record.actor)}"
 
 
 def verify(where: Where, *, as_json: bool) -> tuple[str, bool]:
@@ -137,11 +138,12 @@ def verify(where: Where, *, as_json: bool) -> tuple[str, bool]:
         return _json({"intact": intact, **asdict(result)}), intact
     seals = "seals checked" if result.sealed else f"seals NOT checked ({locked})"
     if intact:
-        return f"{result.records} records, unbroken; {seals}. Head {result.head}", True
+        return f"{result.records} records, unbroken; {seals}.\nHead {result.head}", True
     text = (
-        f"BROKEN at record {result.broken_at} of {result.records}: {result.problem} ({seals}).\n"
-        f"Records before {result.broken_at} are as they were written. Somebody changed the store "
-        "without the HSM: compare it with a copy, and treat its keys as exposed."
+        f"BROKEN at record {result.broken_at} of {result.records} ({seals}):\n"
+        f"{result.problem}.\n"
+        f"Records before {result.broken_at} are as they were written. Somebody changed the\n"
+        "store without the HSM: compare it with a copy, treat its keys as exposed."
     )
     return text, False
 
@@ -188,4 +190,4 @@ def _all(rows: Rows) -> Iterator[KeyRecord]:
 
 
 def _json(document: object, indent: int | None = 2) -> str:
-    return json.dumps(document, indent=indent, ensure_ascii=False)
+    return json.dumps(document, indent=indent, ensure_ascii=True)

@@ -194,3 +194,16 @@ def test_wrong_input_is_wrong_usage(
 ) -> None:
     with pytest.raises(UsageError):
         run(*arguments, stdin=stdin)
+
+
+def test_what_others_chose_cannot_write_to_the_terminal(hsm: Bench, run: Console) -> None:
+    data = hsm.create("data")
+    hsm.do(CreateAlias(key("data"), "a\x1b[2Jb"))
+    hsm.later(minutes=1)
+    with pytest.raises(DeniedError):
+        run("encrypt", data, "--as", "x\n  9  ok\x9b31m\u202e")
+    for shown in (run("keys"), run("audit"), run("keys", "--json"), run("audit", "--json")):
+        text = shown.stdout.replace("\n", "")
+        assert text.isascii()
+        assert text.isprintable()
+    assert len(run("audit").stdout.splitlines()) == 4
