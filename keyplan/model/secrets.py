@@ -54,12 +54,13 @@ class SecretReference:
                     f"the environment variable {self.env} is not set",
                     advice=f"Set {self.env} to the secret it should hold, and run again.",
                 )
-            return Secret(text.encode())
+            return Secret(os.fsencode(text))
         try:
             content = Path(self.file).read_bytes()
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "its path has a null byte"
             raise UnauthenticatedError(
-                f"the secret file {self.file} cannot be read: {error.strerror}",
+                f"the secret file {self.file} cannot be read: {reason}",
                 advice="Check the path and its permissions (0600, owned by you).",
             ) from None
         return Secret(content.removesuffix(b"\n").removesuffix(b"\r"))

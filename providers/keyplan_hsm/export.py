@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -16,7 +17,7 @@ def wrap_for_recipient(recipient: bytes, material: bytes) -> bytes:
     """CKM_RSA_AES_KEY_WRAP to a public key in PEM. Raises `RejectedError` for any other key."""
     try:
         public = load_pem_public_key(recipient)
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         public = None
     if not isinstance(public, rsa.RSAPublicKey) or public.key_size < MIN_RECIPIENT_BITS:
         raise RejectedError(

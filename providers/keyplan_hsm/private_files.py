@@ -40,6 +40,13 @@ def make_file(path: Path, content: bytes = b"") -> None:
 def check_private(path: Path) -> None:
     """Raise `DeniedError` unless only the owner can read a file, or replace it."""
     facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode):
+        raise DeniedError(
+            "this is not a file",
+            target=str(path),
+            why="The HSM emulator keeps its store, and what unlocks it, in ordinary files.",
+            advice="Choose another `store`: the path of a file that is there, or will be.",
+        )
     if stat.S_IMODE(facts.st_mode) & 0o077:
         raise DeniedError(
             f"others may read or write this file (mode {stat.S_IMODE(facts.st_mode):04o})",

@@ -71,7 +71,7 @@ class Unlocker:
 
     def _pin(self, reference: SecretReference) -> Secret:
         given = self.environment.get(reference.env) if reference.env else None
-        return Secret(given.encode()) if given else reference.resolve()
+        return Secret(os.fsencode(given)) if given else reference.resolve()
 
     def _file(self) -> Secret:
         try:

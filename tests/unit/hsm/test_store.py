@@ -279,3 +279,10 @@ def test_a_store_that_cannot_be_read_is_not_taken_for_an_empty_one(
         hsm.open(read_only=True)
     other.close()
     assert hsm.open(read_only=True).scan().observations
+
+
+def test_a_store_that_is_a_directory_is_refused_without_bad_advice(hsm: Bench) -> None:
+    hsm.store.mkdir(parents=True)
+    with pytest.raises(DeniedError, match="not a file") as raised:
+        hsm.open().scan()
+    assert "chmod" not in str(raised.value)
