@@ -11,7 +11,8 @@ How material is kept follows from the relation to the parent:
   for as long as the parent version lives.
 
 Rules: material exists in clear only within a call; only parents' is cached, because
-each of their children needs it, and never beyond work that was rolled back. State is not checked here (see `rules`).
+each of their children needs it, and never beyond work that was rolled back. State is not
+checked here (see `rules`).
 """
 
 from __future__ import annotations
