@@ -36,6 +36,7 @@ from keyplan.model.operations import (
     PutLabels,
     PutPolicy,
     RecordAttributes,
+    RenameKey,
     RemoteOperation,
     ReplicateKey,
     RetireVersion,
@@ -123,7 +124,7 @@ def _note(found: dict[Address, Unread], started: StepStarted, done: StepSucceede
             found.pop(address, None)
         case AdoptKey():
             found[address] = Unread(started.provider, done.id)
-        case RecordAttributes():
+        case RecordAttributes() | RenameKey():
             pass  # nothing of the key itself was changed
         case remote:
             item = found.setdefault(address, Unread(started.provider, done.id))

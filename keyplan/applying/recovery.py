@@ -27,6 +27,7 @@ from keyplan.model.operations import (
     AdoptKey,
     ForgetKey,
     RecordAttributes,
+    RenameKey,
     StateOperation,
 )
 from keyplan.plans.recovery import Fate, RecoveredStep, RecoveryReport
@@ -172,7 +173,7 @@ class _Recovery:
         verdicts: dict[int, Verdict] = {}
         for item in pending:
             match item.operation:
-                case RecordAttributes() | AdoptKey() | ForgetKey():
+                case RecordAttributes() | AdoptKey() | ForgetKey() | RenameKey():
                     verdicts[item.step] = self._without_call(item.operation, known)
                 case operation:
                     question = Question(item.step, operation, known.known_ids(operation))
@@ -204,7 +205,7 @@ class _Recovery:
     def _without_call(self, operation: StateOperation, known: Known) -> Verdict:
         """A step that only changes the state is done by being recorded."""
         match operation:
-            case AdoptKey(id=key_id) | ForgetKey(id=key_id):
+            case AdoptKey(id=key_id) | ForgetKey(id=key_id) | RenameKey(id=key_id):
                 pass
             case RecordAttributes(target):
                 key_id = known.id_of(target) or ""

@@ -26,6 +26,7 @@ from keyplan.model.operations import (
     AdoptKey,
     ForgetKey,
     RecordAttributes,
+    RenameKey,
     RemoteOperation,
     StateOperation,
     is_remote,
@@ -163,7 +164,7 @@ class Scheduler:
         settled = False
         for item in prepared:
             operation = item.operation
-            if isinstance(operation, RecordAttributes | AdoptKey | ForgetKey):
+            if isinstance(operation, RecordAttributes | AdoptKey | ForgetKey | RenameKey):
                 self._settle_at_once(item.step, operation)
                 settled = True
             else:
@@ -226,7 +227,7 @@ class Scheduler:
     def _settle_at_once(self, step: Step, operation: StateOperation) -> None:
         """A step that changes the state only is done as soon as it is recorded."""
         match operation:
-            case AdoptKey(id=key_id) | ForgetKey(id=key_id):
+            case AdoptKey(id=key_id) | ForgetKey(id=key_id) | RenameKey(id=key_id):
                 pass
             case RecordAttributes(target):
                 key_id = self._known.id_of(target) or ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from keyplan.model.address import Address
 from keyplan.model.principals import Principal
-from keyplan.model.resources import DesiredKey, Removed
+from keyplan.model.resources import DesiredKey, Imported, Moved, Removed
 from keyplan.model.stack import OutputBlock, ProviderBlock, Stack
 
 
@@ -26,4 +26,6 @@ class ResourceGraph:
     keys: Mapping[Address, DesiredKey] = field(default_factory=dict)
     edges: Mapping[Address, tuple[Address, ...]] = field(default_factory=dict)
     removed: tuple[Removed, ...] = ()
+    moved: tuple[Moved, ...] = ()
+    imported: Mapping[Address, Imported] = field(default_factory=dict)
     outputs: Mapping[str, OutputBlock] = field(default_factory=dict)

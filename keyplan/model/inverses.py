@@ -41,6 +41,7 @@ from keyplan.model.operations import (
     PutLabels,
     PutPolicy,
     RecordAttributes,
+    RenameKey,
     ReplicateKey,
     RetireVersion,
     RevokeGrant,
@@ -169,5 +170,7 @@ def _ideal(operation: Operation) -> Inverse:  # noqa: C901, PLR0911, PLR0912  (o
             return _exact(ForgetKey(target, id))
         case ForgetKey(target, id):
             return _exact(AdoptKey(target, id))
+        case RenameKey(target, source, id):
+            return _exact(RenameKey(source, target, id))
         case _:
             assert_never(operation)

@@ -326,6 +326,16 @@ class ForgetKey:
     id: str
 
 
+@dataclass(frozen=True, slots=True)
+class RenameKey:
+    """Give a key of the state another address; the key itself is not touched. `id` is its own."""
+
+    name: ClassVar[str] = "rename_key"
+    target: Address
+    source: Address
+    id: str
+
+
 RemoteOperation: TypeAlias = (
     CreateKey
     | ScheduleDeletion
@@ -352,10 +362,10 @@ RemoteOperation: TypeAlias = (
     | ChangePrimary
     | PutDocument
 )
-StateOperation: TypeAlias = RecordAttributes | AdoptKey | ForgetKey
+StateOperation: TypeAlias = RecordAttributes | AdoptKey | ForgetKey | RenameKey
 Operation: TypeAlias = RemoteOperation | StateOperation
 
-STATE_OPERATIONS = (RecordAttributes, AdoptKey, ForgetKey)
+STATE_OPERATIONS = (RecordAttributes, AdoptKey, ForgetKey, RenameKey)
 
 
 def is_remote(operation: Operation) -> TypeGuard[RemoteOperation]:

@@ -109,6 +109,24 @@ class RemovedMode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """One `moved` entry: a key of the state that has another address from now on."""
+
+    source: Address
+    target: Address
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """One `import` entry: the provider's id of an existing key that `target` declares."""
+
+    target: Address
+    id: str
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Removed:
     """One `removed` entry. `pattern` is an address; `*` in an index matches any."""
 

@@ -11,7 +11,7 @@ from keyplan.model.address import Address
 from keyplan.model.observations import Observation
 from keyplan.model.values import Reference, Unknown, Value
 from keyplan.planning.compare import elements
-from keyplan.planning.intents import KeyDiff
+from keyplan.planning.intents import KeyDiff, Rename
 from keyplan.planning.wanted import resolve_known
 from keyplan.plans.changes import Action, AttributeChange, OutputChange, ResourceChange
 from keyplan.plans.plan import PlanMode, Step
@@ -74,9 +74,14 @@ def _change(
         steps=steps,
         notes=diff.notes,
         parent=parent,
+        previous=_previous(diff),
         depth=depth,
         position=diff.desired.position() if diff.desired else None,
     )
+
+
+def _previous(diff: KeyDiff) -> Address | None:
+    return next((intent.source for intent in diff.intents if isinstance(intent, Rename)), None)
 
 
 def _management(diff: KeyDiff) -> tuple[AttributeChange, ...]:

@@ -100,7 +100,7 @@ def _observed(key: DesiredKey, resource: ResourceState | None) -> KeyResult:
         f"{key.address} is only observed, and nothing says which key it is",
         key.address,
         key.position(),
-        "Reading an existing key needs an `import` entry, which is not there yet.",
+        "Name it: `import: [{to: '" + key.address + "', id: ...}]`.",
     )
     return KeyResult(findings=(finding,))
 

@@ -1,21 +1,26 @@
 """Parents on the way out wait for their children.
 
-Rules: a parent whose material protects a child's is scheduled for destruction only once
-the child is, and its window never ends before the child's, so that a child pending
+Rules: what protects a key's material is what the state says, until a step of this plan
+has moved it: a declaration alone moves nothing. A parent whose material protects a
+child's never goes while the child stays; it is scheduled for destruction only once the
+child is, and its window never ends before the child's, so that a child pending
 deletion can be rescued until the last moment. Where keyplan holds the clock, the parent
 is destroyed only when the child is gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from keyplan.diagnostics import Severity
 from keyplan.model.address import Address
+from keyplan.model.keys import Relation
 from keyplan.model.timing import format_instant, parse_instant
 from keyplan.planning.intents import Destroy, Enter, Forget, Intent, KeyDiff, Schedule
-from keyplan.plans.changes import Due
+from keyplan.plans.changes import Action, Due
+from keyplan.plans.findings import Finding
 from keyplan.state.model import Phase, State
 
 _DAY = timedelta(days=1)
@@ -29,10 +34,56 @@ class Families:
     due: tuple[Due, ...] = ()
 
 
+def protectors(state: State, diffs: Mapping[Address, KeyDiff]) -> dict[Address, Address]:
+    """The key whose material protects each key of the state, once the diffs are performed."""
+    found: dict[Address, Address] = {}
+    for address, resource in state.resources.items():
+        relation = resource.attributes.get("relation")
+        if not isinstance(relation, str) or not Relation(relation).protects_material:
+            continue
+        parent = resource.attributes.get("parent")
+        for change in diffs[address].recorded if address in diffs else ():
+            if change.path == "parent":
+                parent = change.after
+        if isinstance(parent, str):
+            found[address] = Address(parent)
+    return found
+
+
+def orphans(
+    diffs: Mapping[Address, KeyDiff],
+    state: State,
+    protected_by: Mapping[Address, Address],
+    *,
+    declared: Collection[Address],
+) -> Iterator[Finding]:
+    """Keys that stay while the parent that protects their material is destroyed."""
+    for child, parent in protected_by.items():
+        diff = diffs.get(parent)
+        if diff is None or diff.action is not Action.DELETE:
+            continue
+        if child in declared or _left_behind(diffs.get(child), state.resources[child].phase):
+            yield Finding(
+                "KP-HIER-022",
+                Severity.ERROR,
+                f"{parent} cannot be destroyed while {child} depends on its material",
+                parent,
+                None,
+                f"Destroy {child} first, or give it another parent and apply that.",
+            )
+
+
+def _left_behind(diff: KeyDiff | None, phase: Phase) -> bool:
+    """Whether a key that is not declared stays all the same: not looked at, or forgotten."""
+    if diff is None:
+        return phase is Phase.LIVE
+    return diff.action is Action.FORGET and diff.live is not None
+
+
 def hold_parents(
     diffs: Mapping[Address, KeyDiff],
     state: State,
-    protected_by: Mapping[Address, Address | None],
+    protected_by: Mapping[Address, Address],
     now: datetime,
 ) -> Families:
     """Hold back or extend what would destroy a parent before its children.
@@ -41,8 +92,7 @@ def hold_parents(
     """
     children: dict[Address, list[Address]] = {}
     for child, parent in protected_by.items():
-        if parent is not None and child in state.resources:
-            children.setdefault(parent, []).append(child)
+        children.setdefault(parent, []).append(child)
     result = dict(diffs)
     due: list[Due] = []
     for parent in _deepest_first(children, protected_by):
@@ -59,7 +109,7 @@ def hold_parents(
 
 
 def _deepest_first(
-    children: Mapping[Address, list[Address]], parents: Mapping[Address, Address | None]
+    children: Mapping[Address, list[Address]], parents: Mapping[Address, Address]
 ) -> list[Address]:
     def depth(address: Address) -> int:
         above, steps = parents.get(address), 0

@@ -38,8 +38,6 @@ def fixed_violations(
         fixed = facts is not None and facts.mutability is Mutability.IMMUTABLE
         if name not in IDENTITY and not fixed:
             continue
-        if name == "relation" and key.relation is Relation.GOVERNS:
-            continue
         prior = resource.attributes.get(name)
         before = prior if is_recorded(capabilities, name) else seen(name, resource, live)
         if before is None or before == wanted[name]:

@@ -97,6 +97,21 @@ class Destroy:
 
 
 @dataclass(frozen=True, slots=True)
+class Rename:
+    """Give the key of the state its new address."""
+
+    source: Address
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Take an existing key into the state."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """Drop the key from the state."""
 
@@ -112,6 +127,8 @@ Intent: TypeAlias = (
     | Enter
     | Schedule
     | Destroy
+    | Rename
+    | Adopt
     | Forget
 )
 

@@ -9,13 +9,14 @@ deletion last.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from keyplan.model.address import Address
 from keyplan.model.keys import KeyState
 from keyplan.model.operations import (
+    AdoptKey,
     CancelDeletion,
     ChangeState,
     CreateAlias,
@@ -31,6 +32,7 @@ from keyplan.model.operations import (
     PutLabels,
     PutPolicy,
     RecordAttributes,
+    RenameKey,
     RetireVersion,
     RevokeGrant,
     RewrapKey,
@@ -42,6 +44,7 @@ from keyplan.model.operations import (
 from keyplan.model.values import Value
 from keyplan.planning.compare import SPECIAL, managed_paths
 from keyplan.planning.intents import (
+    Adopt,
     Certify,
     Create,
     Destroy,
@@ -50,6 +53,7 @@ from keyplan.planning.intents import (
     KeyDiff,
     Mark,
     Move,
+    Rename,
     Rescue,
     Schedule,
     TakeAlias,
@@ -62,6 +66,8 @@ from keyplan.state.entries import Settlement
 from keyplan.state.model import Phase
 
 RANK = {
+    "rename_key": -2,
+    "adopt_key": -1,
     "create_key": 0,
     "cancel_deletion": 1,
     "set_owner": 2,
@@ -155,9 +161,26 @@ def _from_intents(diff: KeyDiff, capabilities: Capabilities) -> Iterator[Draft]:
         yield _draft(diff, operation, diff.reason, settlement)
 
 
+_VERSIONS: Mapping[str, Callable[[Address, int], Operation]] = {
+    "rotate_key": RotateKey,
+    "retire_version": RetireVersion,
+    "destroy_version": DestroyVersion,
+}
+
+
 def _from_intent(
     diff: KeyDiff,
-    intent: Rescue | Mark | Move | Version | TakeAlias | Certify | Schedule | Destroy | Forget,
+    intent: Rescue
+    | Mark
+    | Move
+    | Version
+    | TakeAlias
+    | Certify
+    | Schedule
+    | Destroy
+    | Rename
+    | Adopt
+    | Forget,
 ) -> Draft:
     target = diff.address
     match intent:
@@ -172,12 +195,8 @@ def _from_intent(
             return _draft(
                 diff, ChangeState(target, before, after), reason, Settlement(manage=manage)
             )
-        case Version("rotate_key", number):
-            return _draft(diff, RotateKey(target, number), Reason.DUE)
-        case Version("retire_version", number):
-            return _draft(diff, RetireVersion(target, number), Reason.DUE)
-        case Version(_, number):
-            return _draft(diff, DestroyVersion(target, number), Reason.DUE)
+        case Version(what, number):
+            return _draft(diff, _VERSIONS[what](target, number), Reason.DUE)
         case TakeAlias(alias, source):
             operation: Operation = (
                 MoveAlias(target, alias, source) if source else CreateAlias(target, alias)
@@ -196,6 +215,10 @@ def _from_intent(
             return _draft(diff, ScheduleDeletion(target, window), diff.reason, settlement)
         case Destroy():
             return _draft(diff, DestroyKey(target), Reason.DUE)
+        case Rename(source, identifier):
+            return _draft(diff, RenameKey(target, source, identifier), Reason.MOVED)
+        case Adopt(identifier):
+            return _draft(diff, AdoptKey(target, identifier), Reason.ADOPT)
         case Forget():
             identifier = diff.resource.id if diff.resource else ""
             return _draft(diff, ForgetKey(target, identifier), diff.reason)

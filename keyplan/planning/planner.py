@@ -16,17 +16,19 @@ from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
 from keyplan.model.stack import StackMode
 from keyplan.planning.access import AccessView, access_changes, policy_stages
+from keyplan.planning.adopting import diff_imported
 from keyplan.planning.aliases import without_moved_aliases
 from keyplan.planning.changes import output_changes, parents_of, resource_changes
 from keyplan.planning.diff import KeyResult, World, diff_declared
 from keyplan.planning.drift import DriftContext, drift_of
-from keyplan.planning.families import hold_parents
+from keyplan.planning.families import hold_parents, orphans, protectors
 from keyplan.planning.intents import KeyDiff
 from keyplan.planning.lower import lower
+from keyplan.planning.moving import Relocation, relocate, with_renames
 from keyplan.planning.order import order
 from keyplan.planning.refresh import RefreshedState, assume, refresh
 from keyplan.planning.refreshonly import accept_drift
-from keyplan.planning.retire import Leaving, diff_leaving, orphaning_findings, removal_of
+from keyplan.planning.retire import Leaving, diff_leaving, removal_of
 from keyplan.planning.selection import select
 from keyplan.planning.wanted import Wanted, planning_view, want
 from keyplan.planning.wording import describe
@@ -57,6 +59,7 @@ class _Inputs:
 
     graph: ResourceGraph
     state: State
+    relocation: Relocation
     world: RefreshedState
     capabilities: Mapping[str, Capabilities]
     wanted: Mapping[Address, Wanted]
@@ -94,7 +97,8 @@ def make_plan(
     Raises `PlanningError` where no plan can be made at all; what a person must decide
     is a finding of level error in the plan.
     """
-    state = snapshot.state
+    relocation = relocate(snapshot.state, graph.moved, graph.keys)
+    state = relocation.state
     known = frozenset(graph.keys) | frozenset(state.resources)
     chosen = select(known, _dependencies(graph, state), options)
     if options.refresh:
@@ -107,6 +111,7 @@ def make_plan(
     inputs = _Inputs(
         graph=graph,
         state=state,
+        relocation=relocation,
         world=world,
         capabilities={
             name: planning_view(session.capabilities) for name, session in sessions.items()
@@ -133,10 +138,10 @@ def make_plan(
         identities={name: session.identity for name, session in sorted(sessions.items())},
         changes=changes,
         steps=steps,
-        refs={address: item.id for address, item in sorted(state.resources.items())},
+        refs=_refs(inputs),
         drift=compared.drift,
         access=access_changes(list(compared.diffs.values()), inputs.view),
-        findings=(*uncompiled, *compared.findings, *proof.findings),
+        findings=(*relocation.findings, *uncompiled, *compared.findings, *proof.findings),
         brakes=_brakes(inputs, steps, changes),
         outputs=output_changes(graph, state, world.live, options.mode),
         due=compared.due,
@@ -147,6 +152,17 @@ def make_plan(
         complete=not (options.targets or options.excludes),
         observe=inputs.observe,
     )
+
+
+def _refs(inputs: _Inputs) -> dict[Address, str]:
+    """The provider's id of every key that exists and that a step may speak of."""
+    known = {address: item.id for address, item in inputs.state.resources.items()}
+    adopted = {
+        address: inputs.world.live[address].id
+        for address in inputs.graph.imported
+        if address in inputs.world.live
+    }
+    return dict(sorted((adopted | known).items()))
 
 
 def _dependencies(graph: ResourceGraph, state: State) -> dict[Address, tuple[Address, ...]]:
@@ -162,15 +178,14 @@ def _compare(inputs: _Inputs) -> _Compared:
         return _Compared(accept_drift(drift, inputs.state, inputs.world.live), drift)
     results = dict(_results(inputs))
     found = {address: result.diff for address, result in results.items() if result.diff}
+    protected_by = protectors(inputs.state, found)
     families = hold_parents(
-        without_moved_aliases(found),
-        inputs.state,
-        _protected_by(inputs, inputs.state.resources),
-        inputs.context.now,
+        without_moved_aliases(found), inputs.state, protected_by, inputs.context.now
     )
-    diffs = families.diffs
+    diffs = with_renames(families.diffs, inputs.relocation)
     findings = [finding for result in results.values() for finding in result.findings]
-    findings += orphaning_findings(found, _protected_by(inputs, _staying(inputs, found)))
+    declared = () if inputs.options.mode is PlanMode.DESTROY else inputs.graph.keys
+    findings += orphans(found, inputs.state, protected_by, declared=declared)
     due = {due for result in results.values() for due in result.due} | set(families.due)
     ordered = sorted(due, key=lambda item: (item.at, item.address, item.what))
     return _Compared(diffs, drift, tuple(findings), tuple(ordered))
@@ -205,8 +220,13 @@ def _results(inputs: _Inputs) -> Iterable[tuple[Address, KeyResult]]:
     )
     destroying = inputs.options.mode is PlanMode.DESTROY
     declared = {} if destroying else inputs.wanted
+    imported = inputs.graph.imported
     for address, wanted in declared.items():
-        yield address, diff_declared(wanted, state.resources.get(address), live.get(address), world)
+        if address in imported and address not in state.resources:
+            yield address, diff_imported(wanted, imported[address], live.get(address), world)
+        else:
+            resource = state.resources.get(address)
+            yield address, diff_declared(wanted, resource, live.get(address), world)
     for address in sorted(inputs.chosen & (state.resources.keys() - declared.keys())):
         resource = state.resources[address]
         leaving = Leaving(
@@ -218,27 +238,6 @@ def _results(inputs: _Inputs) -> Iterable[tuple[Address, KeyResult]]:
             destroying=destroying,
         )
         yield address, diff_leaving(leaving)
-
-
-def _staying(inputs: _Inputs, diffs: Mapping[Address, KeyDiff]) -> Iterable[Address]:
-    """Keys that this plan does not send on the way out."""
-    if inputs.options.mode is PlanMode.DESTROY:
-        return [address for address in inputs.state.resources if address not in diffs]
-    return inputs.graph.keys
-
-
-def _protected_by(inputs: _Inputs, addresses: Iterable[Address]) -> dict[Address, Address | None]:
-    """Those of the keys whose material a parent's protects, with that parent."""
-    parents = parents_of(inputs.graph, inputs.state)
-    relations = {
-        address: str(item.attributes.get("relation"))
-        for address, item in inputs.state.resources.items()
-    } | {address: str(key.relation) for address, key in inputs.graph.keys.items()}
-    return {
-        address: parents.get(address)
-        for address in addresses
-        if relations.get(address) in ("wraps", "derives", "signs")
-    }
 
 
 def _steps(inputs: _Inputs, diffs: Mapping[Address, KeyDiff]) -> tuple[Step, ...]:

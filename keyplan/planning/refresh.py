@@ -23,8 +23,9 @@ from keyplan.state.model import Phase, ResourceState, State
 class RefreshedState:
     """What is there now.
 
-    `live` has every key of the state that exists. `aliases` maps (provider, alias) to
-    the id it points to, for aliases that are declared and were not in the state.
+    `live` has every key that exists of those in the state or about to be imported.
+    `aliases` maps (provider, alias) to the id it points to, for aliases that are declared
+    and were not in the state.
     `fingerprints` are of live keys; empty when nothing was read (`--no-refresh`).
     """
 
@@ -57,6 +58,7 @@ def refresh(
     with ThreadPoolExecutor(max_workers=max(1, min(parallelism, len(by_provider) or 1))) as pool:
         for found in pool.map(lambda item: _read(sessions[item[0]], item[1]), by_provider.items()):
             live.update(found)
+    live |= _imported(graph, state, sessions)
     return RefreshedState(
         live=live,
         aliases=_taken_aliases(graph, state, sessions),
@@ -83,6 +85,21 @@ def assume(state: State) -> RefreshedState:
 def _read(session: ProviderSession, resources: list[ResourceState]) -> dict[Address, Observation]:
     found = session.read([resource.id for resource in resources])
     return {resource.address: found[resource.id] for resource in resources if resource.id in found}
+
+
+def _imported(
+    graph: ResourceGraph, state: State, sessions: Mapping[str, ProviderSession]
+) -> dict[Address, Observation]:
+    """The keys that `import` entries name and the state does not have yet."""
+    found: dict[Address, Observation] = {}
+    for address, entry in graph.imported.items():
+        key = graph.keys.get(address)
+        if key is None or address in state.resources:
+            continue
+        seen = sessions[key.provider].read([entry.id])
+        if entry.id in seen:
+            found[address] = seen[entry.id]
+    return found
 
 
 def _taken_aliases(

@@ -7,7 +7,6 @@ clock and destroys in a later apply; children go before their parents.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -222,28 +221,3 @@ def _undeletable(leaving: Leaving) -> Finding:
         None,
         f"Write `removed: [{{from: '{resource.address}', mode: suspend}}]` instead.",
     )
-
-
-def orphaning_findings(
-    leaving: Mapping[Address, KeyDiff], staying: Mapping[Address, Address | None]
-) -> list[Finding]:
-    """Keys that stay while the parent that protects their material is destroyed.
-
-    `staying` maps each key that stays to its protecting parent.
-    """
-    findings = []
-    for child, parent in staying.items():
-        diff = leaving.get(parent) if parent else None
-        if diff is None or diff.action is not Action.DELETE:
-            continue
-        findings.append(
-            Finding(
-                "KP-HIER-022",
-                Severity.ERROR,
-                f"{parent} cannot be destroyed while {child} depends on its material",
-                parent,
-                None,
-                f"Destroy {child} first, or give it another parent and apply that.",
-            )
-        )
-    return findings

@@ -25,6 +25,7 @@ from keyplan.model.operations import (
     PutLabels,
     PutPolicy,
     RecordAttributes,
+    RenameKey,
     ReplicateKey,
     RetireVersion,
     RevokeGrant,
@@ -90,6 +91,8 @@ def describe(operation: Operation, settlement: Settlement) -> str:  # noqa: C901
             return f"{kind} {document}"
         case RecordAttributes(after=after):
             return _recorded(sorted(after), settlement)
+        case RenameKey(source=source):
+            return f"from {source}"
         case AdoptKey(id=identifier) | ForgetKey(id=identifier):
             return identifier
         case _:

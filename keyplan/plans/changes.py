@@ -35,6 +35,7 @@ class Reason(StrEnum):
     DESTROY = "destroy"  # `keyplan destroy`
     RESCUE = "rescue"  # declared, and pending deletion
     ADOPT = "adopt"  # keyplan takes it over
+    MOVED = "moved"  # a `moved` entry gives it another address
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class ResourceChange:
 
     `before` and `after` are whole attribute maps (`None` where the key is not), for
     machine-readable plans; `after` may hold unknowns. `steps` are numbers of the plan's
-    steps. `notes` are complete sentences for people, `depth` is how far below its root.
+    steps. `previous` is the address that a `moved` entry takes it from. `notes` are complete sentences for people, `depth` is how far below its root.
     """
 
     address: Address
@@ -74,6 +75,7 @@ class ResourceChange:
     steps: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     parent: Address | None = None
+    previous: Address | None = None
     depth: int = 0
     position: Position | None = None
 

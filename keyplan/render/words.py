@@ -70,6 +70,8 @@ def reason_text(reason: Reason) -> str:
             return "declared, and pending deletion: taken back"
         case Reason.ADOPT:
             return "taken over by this stack"
+        case Reason.MOVED:
+            return "a `moved` entry gives it this address"
         case _:
             assert_never(reason)
 

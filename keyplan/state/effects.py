@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
+from keyplan.model.address import Address
 from keyplan.model.keys import KeyState
 from keyplan.model.observations import KeyVersion, Observation
 from keyplan.model.operations import (
@@ -34,6 +35,7 @@ from keyplan.model.operations import (
     PutLabels,
     PutPolicy,
     RecordAttributes,
+    RenameKey,
     ReplicateKey,
     RetireVersion,
     RevokeGrant,
@@ -121,7 +123,7 @@ def symbolic(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
         case RecordAttributes(before=before_values, after=after_values):
             gone = before_values.keys() - after_values.keys()
             return _taken_over(resource, {**dict.fromkeys(gone), **after_values})
-        case AdoptKey() | ForgetKey() | DestroyKey():
+        case AdoptKey() | ForgetKey() | RenameKey() | DestroyKey():
             return resource  # they change which keys there are, not what they are
         case _:
             assert_never(operation)
@@ -149,6 +151,18 @@ def recorded(resource: ResourceState, values: dict[str, Value]) -> ResourceState
         attributes={**kept, **written},
         recorded=(resource.recorded - removed) | written.keys(),
     )
+
+
+def renamed(resource: ResourceState, source: Address, target: Address) -> ResourceState:
+    """The key after another one, or itself, was given another address."""
+    if resource.address == source:
+        resource = replace(resource, address=target)
+    if source in resource.dependencies:
+        dependencies = tuple(target if item == source else item for item in resource.dependencies)
+        resource = replace(resource, dependencies=dependencies)
+    if resource.attributes.get("parent") == source:
+        resource = _set(resource, "parent", str(target))
+    return resource
 
 
 def without_alias(resource: ResourceState, alias: str) -> ResourceState:

@@ -27,6 +27,7 @@ from keyplan.model.operations import (
     Operation,
     PutDocument,
     RecordAttributes,
+    RenameKey,
     ReplicateKey,
     ScheduleDeletion,
 )
@@ -142,6 +143,8 @@ class _Run:
             case DestroyKey(target) | ForgetKey(target):
                 self.resources.pop(target, None)
                 return
+            case RenameKey(target, source):
+                self._rename(source, target, entry)
             case MoveAlias(source=source, alias=alias) if source in self.resources:
                 self.resources[source] = _without_alias(self.resources[source], alias)
             case PutDocument(target) if target not in self.resources:
@@ -156,6 +159,16 @@ class _Run:
             resource = _observed(resource, seen)
         resource = self._staged(resource, operation, started.settlement, seen)
         self.resources[operation.target] = _settled(resource, started.settlement, seen)
+
+    def _rename(self, source: Address, target: Address, entry: StepSucceeded) -> None:
+        """One key under another address; its children remember their parent by the new one."""
+        if source not in self.resources:
+            raise _misplaced(entry, f"the state does not hold {source}", run=self.head.run)
+        self.resources = {
+            address: effects.renamed(item, source, target)
+            for address, item in self.resources.items()
+        }
+        self.resources[target] = self.resources.pop(source)
 
     def _subject(self, started: StepStarted, entry: StepSucceeded) -> ResourceState:
         """The key that the step is about: a new one, or one that the state holds."""

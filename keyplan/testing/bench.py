@@ -16,17 +16,24 @@ from keyplan.applying.known import Known
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
 from keyplan.model.keys import Relation, Tier, Usage
-from keyplan.model.operations import is_remote
+from keyplan.model.operations import AdoptKey, is_remote
 from keyplan.model.policies import Effect, Policy, Statement, merge
 from keyplan.model.principals import Principal, PrincipalKind
-from keyplan.model.resources import DesiredKey, Lifecycle, Removed, RemovedMode
+from keyplan.model.resources import (
+    DesiredKey,
+    Imported,
+    Lifecycle,
+    Moved,
+    Removed,
+    RemovedMode,
+)
 from keyplan.model.stack import OutputBlock, ProviderBlock, Safety, Stack
 from keyplan.planning.planner import PlanContext, make_plan
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan, PlanMode
 from keyplan.sdk.provider import OpenContext
 from keyplan.session.session import ProviderSession
-from keyplan.state.entries import RunEnded, RunStarted, StepStarted, StepSucceeded
+from keyplan.state.entries import RunEnded, RunStarted, StepStarted, StepSucceeded, Verified
 from keyplan.state.fold import fold
 from keyplan.state.model import State, StateSnapshot
 from keyplan.testing.fake import FakePlugin, FakeSettings, fake_plugin
@@ -107,6 +114,8 @@ class Bench:
         self,
         *keys: DesiredKey,
         removed: dict[str, str] | None = None,
+        moved: dict[str, str] | None = None,
+        imported: dict[str, str] | None = None,
         outputs: dict[str, Any] | None = None,
         mode: PlanMode = PlanMode.NORMAL,
         **options: Any,
@@ -125,6 +134,11 @@ class Bench:
             keys={item.address: item for item in keys},
             edges=edges,
             removed=tuple(Removed(name, RemovedMode(how)) for name, how in (removed or {}).items()),
+            moved=tuple(Moved(Address(old), Address(new)) for old, new in (moved or {}).items()),
+            imported={
+                Address(name): Imported(Address(name), identifier)
+                for name, identifier in (imported or {}).items()
+            },
             outputs={name: OutputBlock(name, value) for name, value in (outputs or {}).items()},
         )
         return self.plan_graph(graph, mode=mode, **options)
@@ -159,12 +173,17 @@ class Bench:
                 StepStarted(step.number, step.provider, operation, step.inverse, step.settlement)
             )
             identifier, observation = known.id_of(step.address) or "", None
+            if isinstance(operation, AdoptKey):
+                identifier = operation.id
             if is_remote(operation):
                 bindings = known.bindings(operation)
                 outcome = self.session.execute(operation, bindings, expects=None, deadline=None)
                 identifier, observation = outcome.id, outcome.observation
             known.learn(step.address, identifier, observation)
             entries.append(StepSucceeded(step.number, identifier, observation))
+            if isinstance(operation, AdoptKey):
+                seen = self.session.read([operation.id])[operation.id]
+                entries.append(Verified(step.address, seen))
         entries.append(RunEnded("succeeded", "2027-01-01T00:00:00Z"))
         self.state = fold(self.state, entries)
 

@@ -18,6 +18,7 @@ from keyplan.model.operations import (
     DestroyKey,
     DestroyVersion,
     ForgetKey,
+    RenameKey,
     IssueCertificate,
     MoveAlias,
     Operation,
@@ -68,4 +69,5 @@ EVERY: tuple[Operation, ...] = (
     RecordAttributes(LEDGER, {"tier": "data"}, {"scope": {"environment": "prod"}}),
     AdoptKey(LEDGER, "id-3"),
     ForgetKey(LEDGER, "id-3"),
+    RenameKey(LEDGER, ROOT, "id-3"),
 )

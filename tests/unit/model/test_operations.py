@@ -32,6 +32,7 @@ from keyplan.model.operations import (
     PutLabels,
     PutPolicy,
     RecordAttributes,
+    RenameKey,
     RemoteOperation,
     ReplicateKey,
     RetireVersion,
@@ -76,6 +77,7 @@ SAMPLES: list[Operation] = [
     RecordAttributes(A, {"tier": "data"}, {"tier": "service"}),
     AdoptKey(A, "id-1"),
     ForgetKey(A, "id-1"),
+    RenameKey(A, B, "id-1"),
 ]
 IDS = [sample.name for sample in SAMPLES]
 
