@@ -26,8 +26,8 @@ from keyplan.model.operations import (
     AdoptKey,
     ForgetKey,
     RecordAttributes,
-    RenameKey,
     RemoteOperation,
+    RenameKey,
     StateOperation,
     is_remote,
 )

@@ -62,7 +62,8 @@ class ResourceChange:
 
     `before` and `after` are whole attribute maps (`None` where the key is not), for
     machine-readable plans; `after` may hold unknowns. `steps` are numbers of the plan's
-    steps. `previous` is the address that a `moved` entry takes it from. `notes` are complete sentences for people, `depth` is how far below its root.
+    steps. `previous` is the address that a `moved` entry takes it from. `notes` are
+    complete sentences for people, `depth` is how far below its root.
     """
 
     address: Address
