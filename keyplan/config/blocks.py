@@ -130,7 +130,7 @@ class Configuration:
     policies: Mapping[str, Block] = field(default_factory=dict)
     keys: Mapping[str, Block] = field(default_factory=dict)
     outputs: Mapping[str, Block] = field(default_factory=dict)
-    removed: tuple[Removed, ...] = ()
+    removed: tuple[tuple[Removed, Place], ...] = ()
     failed: frozenset[str] = frozenset()
     warnings: tuple[Diagnostic, ...] = ()
 

@@ -150,7 +150,6 @@ def _add_once(
             advice="Keep one of the two, or give one of them another name.",
             also=(related("first declared here", at_key(first)),),
         )
-        report.errors += 1
 
 
 def _is_empty(node: Node) -> bool:

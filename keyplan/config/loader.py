@@ -98,7 +98,7 @@ def read(
         policies=reader.blocks("policy", POLICY, provider_fields(plugins)),
         keys=keys,
         outputs=reader.blocks("output", OUTPUT, ()),
-        removed=read_removed(declarations.removed, declarations.blocks["key"], report),
+        removed=read_removed(declarations.removed, report),
         failed=frozenset({*reader.failed, *(f"provider.{name}" for name in failed_providers)}),
         warnings=tuple(
             item for item in diagnostics.in_order() if item.severity is not Severity.ERROR

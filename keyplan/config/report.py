@@ -124,7 +124,7 @@ class Report:
 
 
 def suggest(name: str, candidates: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """ "Did you mean …?" for a near miss, or the empty string."""
+    """A question for a near miss, or the empty string. `cutoff`: 1 takes equal text only."""
     known = sorted(set(candidates))
     near = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
     if not near:

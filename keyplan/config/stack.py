@@ -12,7 +12,7 @@ from keyplan.config.expressions import Scope
 from keyplan.config.fields import Kind, Plain
 from keyplan.config.language import KEYPLAN, REMOVED
 from keyplan.config.providers import check_settings
-from keyplan.config.report import Report, at, at_key, related, suggest, suggest_or_list
+from keyplan.config.report import Place, Report, at, at_key, suggest, suggest_or_list
 from keyplan.config.tree import Entry, MapNode, Node, ScalarNode
 from keyplan.config.version import satisfies
 from keyplan.model.address import Address
@@ -146,43 +146,31 @@ def _settings(instance: str, entry: Entry, scope: Scope, report: Report) -> dict
     return None
 
 
-def read_removed(
-    nodes: Sequence[Node], declared: Mapping[str, Entry], report: Report
-) -> tuple[Removed, ...]:
-    """The `removed` entries; one whose key is still declared is an error."""
+def read_removed(nodes: Sequence[Node], report: Report) -> tuple[tuple[Removed, Place], ...]:
+    """The `removed` entries, each with its place."""
     codec = RecordCodec(REMOVED, Mode("removed", Kind.LITERAL))
-    result: list[Removed] = []
+    result: list[tuple[Removed, Place]] = []
     for node in nodes:
         fields = codec.decode(node, report)
         if not isinstance(fields, dict) or not {"from", "mode"} <= fields.keys():
             continue
         pattern = str(fields["from"])
         place = at(node.entries["from"].value) if isinstance(node, MapNode) else at(node)
-        address = _removed_address(pattern)
-        if address is None:
-            report.error(
-                "KP-DECL-027",
-                place,
-                f"{pattern} is not the address of a key",
-                advice="""Write key.name, 'key.name["instance"]' or 'key.name["*"]'.""",
-            )
-        elif address.instance is None and address.name in declared:
-            report.about(pattern).error(
-                "KP-DECL-027",
-                place,
-                f"{pattern} is removed and still declared",
-                advice="Remove its declaration, or this entry.",
-                also=(related("declared here", at_key(declared[address.name])),),
-            )
-            report.errors += 1
-        else:
-            result.append(Removed(pattern, RemovedMode(str(fields["mode"])), place.position))
+        if _names_a_key(pattern):
+            mode = RemovedMode(str(fields["mode"]))
+            result.append((Removed(pattern, mode, place.position), place))
+            continue
+        report.error(
+            "KP-DECL-027",
+            place,
+            f"{pattern} is not the address of a key",
+            advice="""Write key.name, 'key.name["instance"]' or 'key.name["*"]'.""",
+        )
     return tuple(result)
 
 
-def _removed_address(pattern: str) -> Address | None:
+def _names_a_key(pattern: str) -> bool:
     try:
-        address = Address(pattern.replace("*", "x"))
+        return Address(pattern.replace("*", "x")).kind == "key"
     except ValueError:
-        return None
-    return address if address.kind == "key" else None
+        return False

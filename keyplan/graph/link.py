@@ -16,7 +16,7 @@ from keyplan.config.blocks import Block, Configuration, Positions, Snippets
 from keyplan.config.collector import collector_paused
 from keyplan.config.expressions import Scope
 from keyplan.config.loader import VariableInputs, read
-from keyplan.config.report import Report
+from keyplan.config.report import Report, related
 from keyplan.diagnostics import ConfigurationError, Diagnostic, Diagnostics
 from keyplan.graph.drafts import Draft
 from keyplan.graph.instances import expand
@@ -25,9 +25,9 @@ from keyplan.graph.policies import Policies
 from keyplan.graph.principals import evaluate_principals
 from keyplan.graph.resources import ResourceGraph
 from keyplan.graph.world import World
-from keyplan.model.address import Address
+from keyplan.model.address import Address, matches
 from keyplan.model.policies import EffectivePolicy
-from keyplan.model.resources import DesiredKey
+from keyplan.model.resources import DesiredKey, Removed
 from keyplan.model.stack import OutputBlock
 from keyplan.sdk.provider import Plugin
 
@@ -116,7 +116,7 @@ def link_into(
         principals=world.principal_values,
         keys=desired,
         edges={address: tuple(keys.edges[address]) for address in desired},
-        removed=configuration.removed,
+        removed=_removed(world),
         outputs=_outputs(configuration, keys, diagnostics),
     )
 
@@ -161,6 +161,25 @@ class _Finish:
         if found is None:
             found = self._places[block.name] = (Positions(block), Snippets(block))
         return found
+
+
+def _removed(world: World) -> tuple[Removed, ...]:
+    """The `removed` entries; one that names a key which is still declared is an error."""
+    for entry, place in world.configuration.removed:
+        if "*" in entry.pattern:
+            found = (item for item in world.keys if matches(entry.pattern, item.address))
+            instance = next(found, None)
+        else:
+            instance = world.keys.get(Address(entry.pattern))
+        if instance is not None:
+            world.report(instance.address).error(
+                "KP-DECL-027",
+                place,
+                f"{instance.address} is removed and still declared",
+                advice="Remove its declaration, or this entry.",
+                also=(related("declared here", instance.block.place),),
+            )
+    return tuple(entry for entry, _ in world.configuration.removed)
 
 
 def _outputs(

@@ -180,6 +180,27 @@ def test_removed_entries_keep_their_patterns_and_places(link: Link) -> None:
     ]
 
 
+@pytest.mark.parametrize("pattern", ['key.it["a"]', 'key.it["*"]'])
+def test_an_instance_that_is_still_declared_cannot_be_removed(
+    mistakes: Mistakes, pattern: str
+) -> None:
+    (found,) = mistakes(
+        "provider: {hsm: {}}\n"
+        + (ROOT % ", for_each: [a, b]").replace("root", "it").replace("tier: it", "tier: root")
+        + f"removed: [{{from: '{pattern}', mode: forget}}]\n"
+    )
+    assert (found.code, str(found.position)) == ("KP-DECL-027", "keyplan.yaml:4:18")
+
+
+def test_what_was_one_key_can_be_removed_while_its_block_has_instances(link: Link) -> None:
+    graph = link(
+        "provider: {hsm: {}}\n"
+        + ROOT % ", for_each: [a]"
+        + "removed: [{from: key.root, mode: forget}, {from: 'key.root[\"b\"]', mode: forget}]\n"
+    )
+    assert [item.pattern for item in graph.removed] == ["key.root", 'key.root["b"]']
+
+
 def test_an_identity_with_a_provider_that_is_not_installed_is_a_warning(tmp_path: Any) -> None:
     (tmp_path / "keyplan.yaml").write_text("principal: {a: {kind: human, openbao: x, hsm: y}}\n")
     plugins = {"hsm": fake_plugin("hsm")}
