@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from keyplan.config.expressions import At, Lookup
 from keyplan.config.report import suggest_or_list
 from keyplan.graph.drafts import Draft, typed
-from keyplan.graph.references import KEY_ATTRIBUTES
 from keyplan.model.values import Value
 
 _FIELDS = frozenset(
@@ -127,7 +126,7 @@ class ThisLookup(Lookup):
         raise at.error(
             "KP-REF-010",
             f"this has no attribute {name}",
-            advice=suggest_or_list(name, _FIELDS | KEY_ATTRIBUTES & _FIELDS, "Attributes"),
+            advice=suggest_or_list(name, _FIELDS, "Attributes"),
         )
 
     def as_value(self, at: At) -> object:
