@@ -1,0 +1,247 @@
+"""What to do about each code, and what those mean that have no entry in a table of codes.
+
+`errors_page` makes `docs/errors.md` of this, of `keyplan.config.codes*` and of the
+invariants of a state.
+"""
+
+from __future__ import annotations
+
+OTHERS = {
+    "KP-DECL-022": (
+        "A provider type that is not installed",
+        (
+            "The part of a provider's name before the dot is its type. `keyplan providers` lists "
+            "those that are installed."
+        ),
+    ),
+    "KP-HIER-022": (
+        "A parent would leave before its children",
+        (
+            "Material of a key that stays rests on a key that is to be destroyed: it would be lost "
+            "with it."
+        ),
+    ),
+    "KP-HSM-001": (
+        "A key pair cannot be derived",
+        "The HSM emulator derives octets: AES and HMAC keys.",
+    ),
+    "KP-HSM-002": (
+        "A symmetric key has nothing to certify",
+        "`relation: signs` makes a certificate over a public key.",
+    ),
+    "KP-HSM-003": (
+        "A certificate needs a parent that signs",
+        "The parent is the authority that issues it.",
+    ),
+    "KP-HSM-004": (
+        "The profile of a certificate cannot be used",
+        (
+            "The subject is no distinguished name, the validity no duration, or a usage is none of "
+            "RFC 5280 that the emulator knows."
+        ),
+    ),
+    "KP-HSM-005": (
+        "The HSM emulator keeps every key itself",
+        "It has no external key manager, so `protection: external` cannot be had.",
+    ),
+    "KP-LANG-001": (
+        "There is no stack here",
+        "A stack is a folder with `keyplan.yaml` or files that end in `.keyplan.yaml`.",
+    ),
+    "KP-LOCK-001": (
+        "Nobody could administer a key",
+        (
+            "After the step that is named, no principal could set the key's policy without a "
+            "condition, an end or a deny in the way. Most services would refuse it, or only their "
+            "support could repair it."
+        ),
+    ),
+    "KP-PLAN-001": (
+        "What a key is made with cannot change",
+        (
+            "Another algorithm, usage, relation or provider means another key, and keyplan never "
+            "replaces a key: what it protected would be lost."
+        ),
+    ),
+    "KP-PLAN-002": (
+        "An observed key is not known",
+        (
+            "`lifecycle: {manage: observe}` reads a key that exists, and nothing in the state says "
+            "which one that is. Saying so takes `import`, which is not there yet."
+        ),
+    ),
+    "KP-PLAN-003": (
+        "A key has vanished",
+        "It is in the state, and its provider does not have it any more. keyplan did not do it.",
+    ),
+    "KP-PLAN-004": (
+        "A state does not lead there",
+        (
+            "Only active and suspended lead back to each other (NIST SP 800-57 Part 1 section 7). "
+            "A key that was compromised stays so."
+        ),
+    ),
+    "KP-PLAN-005": (
+        "An alias is another key's",
+        (
+            "It points to a key that this stack does not manage, and keyplan takes nothing away "
+            "from strangers."
+        ),
+    ),
+    "KP-PLAN-006": (
+        "A protected key would be destroyed",
+        (
+            "It is no longer declared, or `keyplan destroy` was asked for, and it was protected at "
+            "its last apply. Absence never destroys."
+        ),
+    ),
+    "KP-PLAN-007": (
+        "The provider never destroys keys",
+        "Its manifest says that material cannot be destroyed there.",
+    ),
+    "KP-PLAN-008": (
+        "A key cannot move to another address",
+        "Something is declared under the old address still, or the new one is taken.",
+    ),
+    "KP-PLAN-009": (
+        "A key to import is not there",
+        "Its provider has no key of that id.",
+    ),
+    "KP-PLAN-010": (
+        "A key to import is managed already",
+        "The state has it under another address, and a key has one.",
+    ),
+    "KP-PROV-001": (
+        "A provider's setting cannot be used",
+        (
+            "The provider's own model refuses it when it is opened. The value is not repeated: it "
+            "might be a secret."
+        ),
+    ),
+    "KP-STORE-001": (
+        "There is no such store",
+        "`keyplan.state` names a store that no installed distribution brings.",
+    ),
+    "KP-STORE-002": (
+        "A store's setting cannot be used",
+        "The store's own model refuses it.",
+    ),
+}
+"""Title and reason of codes of plans, stores and providers, and of two from the tables."""
+
+STATE_REASON = "A state that breaks this is neither used nor written."
+
+REMEDIES = {
+    "KP-CAP-001": "Remove the attribute, or accept the gap in `unenforced`.",
+    "KP-CAP-002": "Choose an algorithm that the message lists.",
+    "KP-CAP-003": "Choose another usage, or an algorithm that has it there.",
+    "KP-CAP-004": "Choose a relation that the message lists.",
+    "KP-CAP-005": "Choose a state that the message lists.",
+    "KP-CAP-006": "Write a window within the bounds that the message names.",
+    "KP-DECL-001": "Correct the name as the message suggests, or remove it.",
+    "KP-DECL-002": "Add it, in the block or in `defaults`.",
+    "KP-DECL-003": "Write a map, a list or text, as the message says.",
+    "KP-DECL-004": "Remove it.",
+    "KP-DECL-005": "Write one of the values that the message names.",
+    "KP-DECL-007": "Choose another name.",
+    "KP-DECL-008": "Keep one of the two places that the message shows.",
+    "KP-DECL-009": "Remove one of the two.",
+    "KP-DECL-010": "Leave the field out, or write `none`.",
+    "KP-DECL-011": "Correct the name, or move what is below it into the right block.",
+    "KP-DECL-012": "Write the value itself.",
+    "KP-DECL-013": "Install a version that fits, or change `required_version`.",
+    "KP-DECL-014": "Correct the requirement.",
+    "KP-DECL-016": "Give it a value or a default.",
+    "KP-DECL-017": "Declare the variable, or correct its name.",
+    "KP-DECL-019": "Give it a value that its validation accepts.",
+    "KP-DECL-020": "Write one of these types.",
+    "KP-DECL-021": "Correct the assignment, or the file.",
+    "KP-DECL-022": "Correct the type, or install the distribution that brings it.",
+    "KP-DECL-023": "Correct the setting; `keyplan providers TYPE` shows the provider.",
+    "KP-DECL-024": "Remove the block.",
+    "KP-DECL-025": "Give it such a map or list.",
+    "KP-DECL-027": "Remove the entry, or the declaration that it contradicts.",
+    "KP-DECL-028": "Remove the name, or declare the provider.",
+    "KP-EXPR-001": "Complete or correct it at the column that is marked.",
+    "KP-EXPR-002": "Write it as the message shows.",
+    "KP-EXPR-003": "Use an operator or a [function](language.md#functions).",
+    "KP-EXPR-004": "Close it, or write the literal characters.",
+    "KP-EXPR-005": "Correct the name; text needs quotes.",
+    "KP-EXPR-006": "Correct the name, or declare it.",
+    "KP-EXPR-007": "Choose a [function](language.md#functions) that there is.",
+    "KP-EXPR-008": "Call it as the message shows.",
+    "KP-EXPR-009": "Convert or compare so that both sides are of one kind.",
+    "KP-EXPR-010": "Compare it with something.",
+    "KP-EXPR-011": "Test for it first, or give a default.",
+    "KP-EXPR-012": "Make text of it first.",
+    "KP-EXPR-013": "Make it smaller, or name parts of it in `locals`.",
+    "KP-EXPR-014": "Correct the value that is marked.",
+    "KP-EXPR-015": "Put the file below the stack, as UTF-8 text.",
+    "KP-EXPR-016": "Use it as it is, or compute from something that is declared.",
+    "KP-HIER-001": "Give the key another parent, or another tier.",
+    "KP-HIER-002": "Remove the entry from its scope, or choose another parent.",
+    "KP-HIER-003": "Choose a parent of the same environment.",
+    "KP-HIER-004": "End the child earlier, or the parent later.",
+    "KP-HIER-005": "Choose a stronger parent, or a weaker child.",
+    "KP-HIER-007": "Choose a relation or a parent that fits.",
+    "KP-HIER-009": "Choose one of the usages that the message lists, or another algorithm.",
+    "KP-HIER-011": "Give the parent the protection of the child.",
+    "KP-HIER-022": "Destroy the child first, or give it another parent and apply that.",
+    "KP-HIER-030": "Add `parent`, or `tier: root`.",
+    "KP-HIER-031": "Take the alias off one of them.",
+    "KP-HSM-001": "Use `relation: wraps` or `relation: signs`.",
+    "KP-HSM-002": "Use `relation: wraps` or `relation: derives`.",
+    "KP-HSM-003": "Add `relation: signs`, or remove `certificate`.",
+    "KP-HSM-004": 'Write `{subject: "CN=release", valid: 398d, usages: [code_signing]}`.',
+    "KP-HSM-005": "Declare `protection: hsm` (emulated: it is software), or `software`.",
+    "KP-LANG-001": "Write a `keyplan.yaml`, or name the stack's folder with `--chdir`.",
+    "KP-LANG-002": "Do what the message says about the file.",
+    "KP-LANG-003": "Save the file as UTF-8.",
+    "KP-LANG-004": "Remove the character, or write it as an escape in double quotes.",
+    "KP-LANG-006": "Correct the line; the mistake may be in the one before it.",
+    "KP-LANG-007": "Put the address into single quotes.",
+    "KP-LANG-008": "Put the whole value into quotes.",
+    "KP-LANG-009": "Flatten it.",
+    "KP-LANG-010": "Write the value out.",
+    "KP-LANG-011": "Remove the tag; put text that begins with `!` into quotes.",
+    "KP-LANG-012": "Use `defaults`, or write the entries out.",
+    "KP-LANG-013": "Put the key into quotes.",
+    "KP-LANG-014": "Remove one of the two, or merge them.",
+    "KP-LANG-015": "Make a file of each document.",
+    "KP-LANG-016": "Put the name of a block around it.",
+    "KP-LOCK-001": "Name a principal in `administrators` of a policy that is in force on the key.",
+    "KP-PLAN-001": "Keep the key, declare a successor, and move the alias in a later change.",
+    "KP-PLAN-002": "Remove the key until `import` is there.",
+    "KP-PLAN-003": "Find out who destroyed it. To go on: `removed` with `mode: forget`.",
+    "KP-PLAN-004": "Write the state that it is in, and declare a successor key.",
+    "KP-PLAN-005": "Choose another alias, or take it off that key first.",
+    "KP-PLAN-006": "Put the key back, or add a `removed` entry that says what becomes of it.",
+    "KP-PLAN-007": "Write `removed` with `mode: suspend`.",
+    "KP-PLAN-008": "Declare the key under its new address only, or take the entry out.",
+    "KP-PLAN-009": "Check the id, and that this is the provider where the key lives.",
+    "KP-PLAN-010": "Write a `moved` entry to give it another address.",
+    "KP-POL-001": "Give the principal a name on that provider, or correct the policy.",
+    "KP-POL-002": "Change the key; the message names the line of the policy, too.",
+    "KP-POL-003": "Remove what cannot be enforced, or accept it anew with another end.",
+    "KP-PROV-001": "Correct the setting; `keyplan providers TYPE` shows the provider.",
+    "KP-REF-001": "Write the address as the message shows.",
+    "KP-REF-002": "Correct the address, or declare it.",
+    "KP-REF-003": "Add the index, or take it away.",
+    "KP-REF-004": "Refer to something of the kind that the field takes.",
+    "KP-REF-005": "Take one of the references in the circle away.",
+    "KP-REF-006": "Use an attribute that is declared.",
+    "KP-REF-007": "Choose an attribute that can be read.",
+    "KP-REF-008": "Write one of them without the others.",
+    "KP-REF-009": "Declare the instance, or correct its name.",
+    "KP-REF-010": "Correct the name.",
+    "KP-REF-011": "Write the value again, or put it into a local.",
+    "KP-REF-012": "Use a name that is known there.",
+    "KP-STORE-001": "Name one that is installed; the message lists them.",
+    "KP-STORE-002": "Correct the setting.",
+}
+"""One line each; a state's invariants share one."""
+
+STATE_REMEDY = (
+    "Put back the state that keyplan wrote (`.backup` has the one before), or report it if "
+    "nobody edited it."
+)
