@@ -146,7 +146,7 @@ def _known(reference: Reference, live: Mapping[Address, Observation]) -> bool:
 
 def _uncompiled(key: DesiredKey, error: RejectedError) -> Finding:
     return Finding(
-        rule="KP-POL-001",
+        rule="KP-POL-004",
         level=Severity.ERROR,
         summary=f"{key.address}: {error.what}",
         address=key.address,
