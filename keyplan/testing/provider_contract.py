@@ -12,8 +12,8 @@
 
 Each must of `keyplan.sdk.provider` and `keyplan.sdk.capabilities` has a test here. What a
 manifest does not offer is not asked for, except to see it refused. An emulator's known
-shortcomings go into the fixture `laxities`: strict expected failures, so that a mended
-emulator is noticed.
+shortcomings go into the fixture `laxities`, each with its reason: strict expected failures,
+so that a mended emulator is noticed.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,12 +69,12 @@ class ContractHarness:
         raise NotImplementedError("override the fixture `context`")
 
     @pytest.fixture
-    def laxities(self) -> Collection[str]:
-        """Names of tests that an emulator is known to fail: `test_x` or `test_x[param]`.
+    def laxities(self) -> Mapping[str, str]:
+        """Tests that an emulator is known to fail, `test_x` or `test_x[param]`, and why.
 
         Each is a strict expected failure: one that passes fails the suite.
         """
-        return ()
+        return {}
 
     @pytest.fixture
     def samples(self, context: OpenContext) -> Samples:
@@ -111,11 +111,11 @@ class ContractHarness:
         return Trial(plugin, provider, settle, samples)
 
     @pytest.fixture(autouse=True)
-    def _known_laxities(self, request: pytest.FixtureRequest, laxities: Collection[str]) -> None:
-        names = {request.node.name, getattr(request.node, "originalname", "")}
-        if names.intersection(laxities):
-            mark = pytest.mark.xfail(reason="a known laxity of this service", strict=True)
-            request.node.add_marker(mark)
+    def _known_laxities(self, request: pytest.FixtureRequest, laxities: Mapping[str, str]) -> None:
+        for name in (request.node.name, getattr(request.node, "originalname", "")):
+            if name in laxities:
+                mark = pytest.mark.xfail(reason=laxities[name], strict=True)
+                request.node.add_marker(mark)
 
     @pytest.fixture
     def secrets(self, settings: BaseModel) -> tuple[bytes, ...]:

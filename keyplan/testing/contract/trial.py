@@ -177,7 +177,7 @@ class Trial:
 
     def perform(self, operation: RemoteOperation, *, expects: str | None = None) -> Outcome:
         """Perform one operation with the ids of every key made so far."""
-        return self.provider.execute(operation, self.bindings(), expects=expects)
+        return self.provider.execute(operation, self.bindings(), expects=expects, deadline=60.0)
 
     def look(self, made: Made) -> Observation:
         """The key as it is read back."""

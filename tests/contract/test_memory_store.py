@@ -1,0 +1,25 @@
+"""The store in memory keeps the contract of stores, so that tests on it mean something."""
+
+from __future__ import annotations
+
+import pytest
+
+from keyplan.testing.memory_store import Medium, MemoryStore
+from keyplan.testing.store_contract import StoreContract, StoreFactory, Tear
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    def medium(self) -> Medium:
+        return Medium()
+
+    @pytest.fixture
+    def make_store(self, medium: Medium) -> StoreFactory:
+        return lambda: MemoryStore(medium)
+
+    @pytest.fixture
+    def tear(self, medium: Medium) -> Tear:
+        def tear(log: str, content: bytes) -> None:
+            medium.logs[log] += content
+
+        return tear
