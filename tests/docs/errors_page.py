@@ -38,11 +38,6 @@ SECTIONS = (
     ("KP-HSM", "The HSM emulator"),
 )
 
-NOTES = {
-    "KP-POL-001": "A plan shows the same code where the provider cannot compile a policy for a "
-    "key, with the provider's own words: an unsupported condition, most often.",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -73,8 +68,7 @@ def page() -> str:
         parts.append(f"\n## {title}\n")
         for entry in found:
             if entry.code.rpartition("-")[0] == prefix:
-                note = f" {NOTES[entry.code]}" if entry.code in NOTES else ""
-                text = f"{entry.why}{note}\n\nDo: {entry.remedy}"
+                text = f"{entry.why}\n\nDo: {entry.remedy}"
                 parts.append(f"\n### {entry.code}: {entry.title}\n\n{_ascii(text)}\n")
     return "".join(parts)
 

@@ -111,6 +111,13 @@ OTHERS = {
         "A key to import is managed already",
         "The state has it under another address, and a key has one.",
     ),
+    "KP-POL-004": (
+        "A policy that the provider cannot compile",
+        (
+            "The service has no way to say it, most often a condition that it does not check. It "
+            "would not be honoured, so it is refused."
+        ),
+    ),
     "KP-PROV-001": (
         "A provider's setting cannot be used",
         (
@@ -223,6 +230,7 @@ REMEDIES = {
     "KP-POL-001": "Give the principal a name on that provider, or correct the policy.",
     "KP-POL-002": "Change the key; the message names the line of the policy, too.",
     "KP-POL-003": "Remove what cannot be enforced, or accept it anew with another end.",
+    "KP-POL-004": "Change the statement that is named, or accept the gap in `unenforced`.",
     "KP-PROV-001": "Correct the setting; `keyplan providers TYPE` shows the provider.",
     "KP-REF-001": "Write the address as the message shows.",
     "KP-REF-002": "Correct the address, or declare it.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ import yaml
 
 from keyplan.app.workspace import Workspace
 from keyplan.diagnostics import ConfigurationError
-from tests.docs.pages import DOCS, PAGES, Block, anchors, blocks, links, name_of
+from tests.docs.pages import DOCS, PAGES, ROOT, Block, anchors, blocks, links, name_of, prose
 
+_PATH = re.compile(r"`((?:tests|keyplan|providers|state|docs|examples|benchmarks)/[\w/.*-]*)`")
 _YAML = [block for page in PAGES for block in blocks(page) if block.language == "yaml"]
 _STACKS = [block for block in _YAML if not block.fragment and block.file is None]
 _FRAGMENTS = [block for block in _YAML if block.fragment]
@@ -47,6 +49,12 @@ def test_every_fragment_is_yaml(block: Block) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_pages_are_ascii(page: Path) -> None:
     assert page.read_text(encoding="utf-8").isascii()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_path_that_a_page_names_is_there(page: Path) -> None:
+    named = set(_PATH.findall(prose(page)))
+    assert sorted(path for path in named if not any(ROOT.glob(path.rstrip("/")))) == []
 
 
 def test_the_index_names_every_page() -> None:
