@@ -37,7 +37,15 @@ from keyplan.model.principals import PrincipalKind
 
 # -- principal ---------------------------------------------------------------------------
 
-IDENTITY = Field("identity", Items(Text(), single=True, ordered=True), "Its names with a provider.")
+_NO_WILDCARD = Text(
+    r"(?!\*$)[^\x00-\x1f\x7f]{1,2048}",
+    "a name; everybody is `principals: any` in a statement, not *",
+)
+"""To a provider `*` is everybody, and a plan would show a principal with a harmless name."""
+
+IDENTITY = Field(
+    "identity", Items(_NO_WILDCARD, single=True, ordered=True), "Its names with a provider."
+)
 """A field of a principal that is named like a provider type or instance."""
 
 PRINCIPAL = Record(

@@ -8,8 +8,8 @@ line of the setting, without the value: it might be a secret.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, get_args
 
 from keyplan.config.report import Place, Report, at, at_key, suggest_or_list
 from keyplan.config.tree import Entry, ListNode, MapNode, Node, ScalarNode
@@ -62,6 +62,15 @@ class _Complaint:
             )
         elif kind == "missing":
             self.report.error("KP-DECL-023", place, f"{name} is missing", advice=f"Add {path[-1]}.")
+        elif kind == "model_type":
+            fields = ", ".join(_settings(self.model, path))
+            self.report.error(
+                "KP-DECL-023",
+                _without_value(place),
+                f"{name} is a map, and this is none",
+                advice=f"Write a map with {fields}." if fields else "",
+                why="the line is not shown in full: what stands here may be a secret",
+            )
         else:
             self.report.error(
                 "KP-DECL-023", place, f"{name} cannot have this value", why=_lower(message)
@@ -89,12 +98,21 @@ def _place(entry: Entry, path: tuple[int | str, ...], *, value: bool) -> tuple[P
     return place, len(path)
 
 
+def _without_value(place: Place) -> Place:
+    """The place with its line up to the value: a secret written where its place belongs."""
+    start = place.position.column - 1
+    return Place(replace(place.position, end_column=0), f"{place.snippet[:start]}...")
+
+
 def _settings(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """The names that the model takes at a path, as far as plain nesting tells."""
     fields = model.model_fields
     for part in path:
         inner = fields[part].annotation if isinstance(part, str) and part in fields else None
-        nested = getattr(inner, "model_fields", None)
+        members = (inner, *get_args(inner))
+        nested = next(
+            (item.model_fields for item in members if hasattr(item, "model_fields")), None
+        )
         if nested is None:
             return []
         fields = nested
