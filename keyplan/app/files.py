@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from keyplan.errors import KeyplanError, PlanFileError
+from keyplan.errors import KeyplanError, PlanFileError, UsageError
 from keyplan.plans.plan import Plan
 from keyplan.plans.planfile import read_plan, write_plan
 
@@ -41,8 +41,13 @@ def load_plan(path: Path) -> Plan:
 def write_whole(path: Path, content: bytes) -> None:
     """Replace a file in one step, so that a reader sees the old content or the new.
 
-    The new file has the permissions that any new file gets.
+    The new file has the permissions that any new file gets. Raises `UsageError` if the
+    path names no file, `KeyplanError` if it cannot be written.
     """
+    if not path.name:
+        raise UsageError(
+            f"{str(path)!r} is not the name of a file", advice="Name the file to write: --out FILE"
+        )
     staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with staged.open("xb") as file:

@@ -48,11 +48,24 @@ def run(argv: Sequence[str], terminal: Terminal) -> int:
 
 
 def _run(argv: Sequence[str], terminal: Terminal) -> int:
+    _refuse_other_encodings(argv)
     arguments = normalise(argv, terminal.environment, BUILT_IN)
     terminal.assignments = assignments(arguments)
     command = typer.main.get_command(_root())
     result = command.main(args=arguments, prog_name="keyplan", standalone_mode=False, obj=terminal)
     return result if isinstance(result, int) else 0
+
+
+def _refuse_other_encodings(argv: Sequence[str]) -> None:
+    """Names are text everywhere else: in files, in the state, in what providers store."""
+    for argument in argv:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"the argument {argument!r} is not UTF-8 text",
+                advice="Write it in UTF-8, and rename the file if it is a path.",
+            ) from None
 
 
 def _root() -> typer.Typer:
@@ -90,23 +103,19 @@ def _globals(
 
 
 def _start_logging(terminal: Terminal) -> None:
-    """Log to stderr as `KEYPLAN_LOG` says (`debug`, `info`, ...)."""
+    """Log to stderr as `KEYPLAN_LOG` says (`debug`, `info`, ...); warnings in any case."""
+    from keyplan.cli import logs  # noqa: PLC0415  (`keyplan --help` logs nothing)
+
     wanted = terminal.environment.get(LOG_VARIABLE, "")
     if not wanted:
+        logs.show_warnings(terminal)
         return
     level = {"TRACE": "DEBUG", "WARN": "WARNING"}.get(wanted.upper(), wanted.upper())
     if level not in _LEVELS:
         raise UsageError(
             f"{LOG_VARIABLE} is {wanted!r}", advice="Write one of debug, info, warning, error."
         )
-    import logging  # noqa: PLC0415  (only who asks for a log pays for it)
-
-    logging.basicConfig(
-        stream=terminal.stderr,
-        level=level,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        force=True,
-    )
+    logs.log_to(terminal, level)
 
 
 # -- whatever goes wrong -----------------------------------------------------------------

@@ -11,6 +11,7 @@ from keyplan.cli import options as o
 from keyplan.cli.stack import workspace_of
 from keyplan.cli.terminal import Machine, Terminal, terminal_of
 from keyplan.errors import KeyplanError, UsageError
+from keyplan.model.printable import printable
 from keyplan.model.values import Value
 from keyplan.render.report import outputs_lines
 from keyplan.render.state_text import output_document
@@ -54,7 +55,7 @@ def _show_one(terminal: Terminal, name: str, value: Value, *, raw: bool) -> None
         terminal.document(value)
         return
     if not raw:
-        terminal.text(f"{text_of(value)}\n")
+        terminal.text(f"{printable(text_of(value))}\n")
         return
     if isinstance(value, list | dict) or value is None:
         raise KeyplanError(

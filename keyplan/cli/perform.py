@@ -75,6 +75,12 @@ def _approved(terminal: Terminal, verb: str) -> bool:
     terminal.stdout.flush()
     answer = sys.stdin.readline()
     terminal.text("\n" if answer.endswith("\n") else "\n\n")
+    if not answer:
+        raise KeyplanError(
+            f"{verb} was not approved: the input ended before an answer",
+            why="Nothing was changed; nobody seems to be there to ask.",
+            advice="Add --auto-approve, or make a plan first: keyplan plan --out FILE",
+        )
     return answer.strip() == "yes"
 
 

@@ -165,7 +165,7 @@ def _report_nothing_there(root: Path, diagnostics: Diagnostics) -> None:
     if other:
         advice = f"Rename {other[0]} to {other[0].removesuffix('.yml')}.yaml."
     else:
-        advice = "Start one with `keyplan init`, or name the stack's directory with --chdir."
+        advice = "Write one, as the README begins, or name the stack's directory with --chdir."
     diagnostics.error(
         "KP-LANG-001",
         f"there is no keyplan.yaml in {root}",

@@ -31,7 +31,7 @@ from keyplan_hsm.records import seconds
 from keyplan_hsm.rows import Rows
 from keyplan_hsm.sealing import StoreKeys
 from keyplan_hsm.settings import OFFICER
-from keyplan_hsm.store_errors import interrupted, lost, unavailable
+from keyplan_hsm.store_errors import interrupted, lost, not_made, unavailable
 from keyplan_hsm.store_facts import StoreFacts, read_facts, write_facts
 from keyplan_hsm.unlocking import Unlocker
 from keyplan_hsm.vault import Vault
@@ -134,13 +134,10 @@ class Device:
     def _create(self) -> StoreFacts:
         """Make the store, or take the one that another process made in the same moment."""
         self._refuse_if_read_only()
-        make_directory(self.path.parent)
+        self._make_file()
+        connection: sqlite3.Connection | None = None
         try:
-            make_file(self.path)
-        except FileExistsError:
-            check_private(self.path)
-        connection = schema.open_writing(self.path)
-        try:
+            connection = schema.open_writing(self.path)
             connection.execute("BEGIN IMMEDIATE")
             for statement in schema.TABLES.split(";"):
                 connection.execute(statement)
@@ -152,10 +149,21 @@ class Device:
         except sqlite3.Error as error:
             raise unavailable(self.path, error) from error
         finally:
-            connection.close()
+            if connection is not None:
+                connection.close()
         if keys is not None:
             self._vault = Vault(keys)
         return facts
+
+    def _make_file(self) -> None:
+        """The store's empty file and its directory, unless it is there."""
+        try:
+            make_directory(self.path.parent)
+            make_file(self.path)
+        except FileExistsError:
+            check_private(self.path)
+        except OSError as error:
+            raise not_made(self.path, error) from None
 
     def _initialise(
         self, connection: sqlite3.Connection, rows: Rows

@@ -27,7 +27,7 @@ class Pin(_Strict):
     """Where the PIN is: `{env: NAME}` or `{file: PATH}`, relative to the stack."""
 
     env: str = ""
-    file: str = ""
+    file: str = Field(default="", pattern=r"^[^\x00]*$")
 
     @model_validator(mode="after")
     def _one_place(self) -> Pin:
@@ -68,7 +68,7 @@ class HsmSettings(_Strict):
     security officer does.
     """
 
-    store: str = Field(default=DEFAULT_STORE, min_length=1)
+    store: str = Field(default=DEFAULT_STORE, min_length=1, pattern=r"^[^\x00]+$")
     pin: Pin | None = None
     identity: str | None = Field(default=None, min_length=1)
     faults: Faults = Faults()

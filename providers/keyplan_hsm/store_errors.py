@@ -23,6 +23,16 @@ def unavailable(path: Path, error: sqlite3.Error) -> KeyplanError:
     )
 
 
+def not_made(path: Path, error: OSError) -> KeyplanError:
+    """The file or its directory could not be made: nothing was done."""
+    return RejectedError(
+        f"the HSM's store cannot be made: {error.strerror}",
+        target=str(path),
+        advice="Check the folder, its permissions and the space that is left, or choose another"
+        " `store`.",
+    )
+
+
 def interrupted(path: Path, *, committing: bool) -> KeyplanError:
     """For those whose work somebody else's thread was committing when it was stopped."""
     kind = OutcomeUnknownError if committing else TransientError

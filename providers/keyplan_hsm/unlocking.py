@@ -18,6 +18,7 @@ from keyplan.errors import UnauthenticatedError
 from keyplan.model.secrets import Secret, SecretReference
 from keyplan_hsm.private_files import check_private, make_file
 from keyplan_hsm.sealing import KEY_SIZE, StoreKeys, seal, unseal
+from keyplan_hsm.store_errors import not_made
 
 LOG = logging.getLogger("keyplan.hsm")
 
@@ -40,7 +41,10 @@ class Unlocker:
         if self.pin is not None:
             return seal(self._pin(self.pin), "pin")
         if not self.file.exists():
-            make_file(self.file, os.urandom(KEY_SIZE))
+            try:
+                make_file(self.file, os.urandom(KEY_SIZE))
+            except OSError as error:
+                raise not_made(self.file, error) from None
             LOG.warning(
                 "No PIN is set: %s now unlocks the HSM emulator. Keep it as safe as the keys, "
                 "apart from copies of %s, or give the provider a `pin`.",
