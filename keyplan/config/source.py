@@ -85,21 +85,31 @@ def read_stack(root: Path, diagnostics: Diagnostics, *, stack: Path | None = Non
         _report_nothing_there(root, diagnostics)
     files: list[SourceFile] = []
     for path in paths:
-        name = path.relative_to(top).as_posix() if path.is_relative_to(top) else path.name
-        try:
-            content = _read_below(top, path, MAX_FILE_BYTES)
-        except FileAccessError as error:
-            diagnostics.error(
-                "KP-LANG-002",
-                f"{name} {error.summary}",
-                position=Position(name, 1, 1),
-                advice=error.advice,
-            )
-            continue
-        source = _decode(name, path, content, diagnostics)
+        source = read_source(top, path, diagnostics)
         if source is not None:
             files.append(source)
     return SourceSet(root, tuple(files))
+
+
+def read_source(stack: Path, path: Path, diagnostics: Diagnostics) -> SourceFile | None:
+    """One file below `stack` that people write; `None` after a report of why it cannot be used."""
+    name = path.relative_to(stack).as_posix() if path.is_relative_to(stack) else path.name
+    try:
+        content = read_bytes_below(stack, path, MAX_FILE_BYTES)
+    except FileAccessError as error:
+        diagnostics.error(
+            "KP-LANG-002",
+            f"{name} {error.summary}",
+            position=Position(name, 1, 1),
+            advice=error.advice,
+        )
+        return None
+    return decode_source(name, path, content, diagnostics)
+
+
+def is_stack_file(name: str) -> bool:
+    """Whether a file of that name holds blocks of a stack."""
+    return name == _ENTRY_FILE or (name.endswith(_SUFFIX) and not name.startswith("."))
 
 
 def read_file_below(root: Path, base: Path, relative: str) -> str:
@@ -115,7 +125,7 @@ def read_file_below(root: Path, base: Path, relative: str) -> str:
             "is an absolute path",
             "Write it relative to the file that reads it, and keep it inside the stack.",
         )
-    content = _read_below(root, base / relative, MAX_READ_BYTES)
+    content = read_bytes_below(root, base / relative, MAX_READ_BYTES)
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
@@ -142,11 +152,7 @@ def _configuration_files(root: Path) -> list[Path]:
         names = sorted(path.name for path in root.iterdir())
     except OSError:
         return []
-    return [
-        root / name
-        for name in names
-        if name == _ENTRY_FILE or (name.endswith(_SUFFIX) and not name.startswith("."))
-    ]
+    return [root / name for name in names if is_stack_file(name)]
 
 
 def _report_nothing_there(root: Path, diagnostics: Diagnostics) -> None:
@@ -174,7 +180,7 @@ def _report_nothing_there(root: Path, diagnostics: Diagnostics) -> None:
     )
 
 
-def _read_below(root: Path, path: Path, limit: int) -> bytes:
+def read_bytes_below(root: Path, path: Path, limit: int) -> bytes:
     """The bytes of a regular file whose real place is below `root`."""
     try:
         real_root = root.resolve(strict=True)
@@ -205,7 +211,13 @@ def _read_below(root: Path, path: Path, limit: int) -> bytes:
     return content
 
 
-def _decode(name: str, path: Path, content: bytes, diagnostics: Diagnostics) -> SourceFile | None:
+def decode_source(
+    name: str, path: Path, content: bytes, diagnostics: Diagnostics
+) -> SourceFile | None:
+    """Bytes as the text that is parsed: UTF-8, nothing invisible in it, line ends `\\n`.
+
+    `None` after a report.
+    """
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         diagnostics.error(
             "KP-LANG-003",
