@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from keyplan.app.workspace import Workspace
 from keyplan.diagnostics import ConfigurationError, Diagnostic, Severity
+from keyplan.rules.capability import check_policies
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,4 +28,5 @@ def validate(workspace: Workspace) -> Validation:
         graph = workspace.graph
     except ConfigurationError as error:
         return Validation(tuple(error.diagnostics), 0)
-    return Validation(tuple(workspace.warnings), len(graph.keys))
+    found = (*workspace.warnings, *check_policies(graph, workspace.registry.plugins))
+    return Validation(found, len(graph.keys))

@@ -17,7 +17,7 @@ from keyplan.cli.plan import show_plan
 from keyplan.cli.progress import observing
 from keyplan.cli.stack import show_warnings, workspace_of
 from keyplan.cli.terminal import Terminal
-from keyplan.errors import InterruptedRunError, KeyplanError, UsageError
+from keyplan.errors import BlockedPlanError, InterruptedRunError, KeyplanError, UsageError
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan
 from keyplan.plans.reports import ApplyReport
@@ -54,7 +54,13 @@ def plan_and_apply(terminal: Terminal, asked: PlanOptions, flags: ApplyFlags, *,
     show_plan(terminal, plan, TextOptions(seconds=result.seconds, hints=False, verb=verb))
     if plan.errored or (plan.has_changes and not plan.observe):
         check_allowed(plan, flags.allowed)
-    if not plan.has_changes or plan.observe:
+    if plan.has_changes and plan.observe:
+        raise BlockedPlanError(
+            f"the stack {plan.stack} only observes",
+            why="`keyplan.mode: observe` reads and reports, and writes nothing at all.",
+            advice="Write `mode: manage` to let keyplan change its keys.",
+        )
+    if not plan.has_changes:
         return 0
     if not flags.auto_approve and not _approved(terminal, verb):
         raise KeyplanError(

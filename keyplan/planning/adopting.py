@@ -45,7 +45,7 @@ def diff_imported(
     adopt = Adopt(live.id)
     if key.lifecycle.manage is Manage.OBSERVE:
         capabilities = world.capabilities[key.provider]
-        recorded = tuple(changed_records(wanted.attributes, resource, capabilities))
+        recorded = tuple(changed_records(key, wanted.attributes, resource, capabilities))
         return KeyResult(replace(blank, recorded=recorded, intents=(adopt,)))
     result = diff_declared(wanted, resource, live, world)
     if result.findings:

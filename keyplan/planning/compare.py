@@ -54,11 +54,16 @@ def policy_names(key: DesiredKey) -> str:
 
 
 def changed_records(
-    wanted: Mapping[str, Value], resource: ResourceState, capabilities: Capabilities
+    key: DesiredKey,
+    wanted: Mapping[str, Value],
+    resource: ResourceState,
+    capabilities: Capabilities,
 ) -> Iterator[AttributeChange]:
     """Recorded attributes that differ from the state: updates that need no call."""
     for name, value in wanted.items():
-        if name in IDENTITY or name == "state" or not is_recorded(capabilities, name):
+        if name in IDENTITY or name == "state" or ignored(key, name):
+            continue
+        if not is_recorded(capabilities, name):
             continue
         before = resource.attributes.get(name)
         if before != value and capabilities.attributes.get(name) is not None:

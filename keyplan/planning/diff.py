@@ -51,7 +51,8 @@ class World:
     """What every comparison needs beside the key: the instant, marks, names that are taken.
 
     `owners_of` maps (provider, id) to the address that manages it. `edges` are the
-    graph's. `capabilities` is by provider instance.
+    graph's. `capabilities` is by provider instance. `derived_from` are keys that others
+    are derived from.
     """
 
     now: datetime
@@ -61,6 +62,7 @@ class World:
     aliases: Mapping[tuple[str, str], str]
     owners_of: Mapping[tuple[str, str], Address]
     edges: Mapping[Address, tuple[Address, ...]]
+    derived_from: frozenset[Address] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +165,11 @@ def _update(wanted: Wanted, resource: ResourceState, live: Observation, world: W
         *changed_scalars(key, attributes, resource, live, capabilities),
         *changed_elements(key, attributes, resource, live),
     ]
-    recorded = tuple(changed_records(attributes, resource, capabilities))
+    recorded = tuple(changed_records(key, attributes, resource, capabilities))
     aliases, alias_findings = _take_aliases(key, changes, world)
-    states, state_findings, notes = _states(key, attributes, resource, live)
-    timely = what_is_due(key.address, attributes, live, capabilities, world.now)
+    pinned = key.address in world.derived_from
+    timely = what_is_due(key.address, attributes, live, capabilities, world.now, pinned=pinned)
+    states, state_findings, notes = _states(key, attributes, resource, live, ended=timely.ended)
     intents: list[Intent] = [
         *_ownership(resource, live, world),
         *_rescue(resource, live),
@@ -175,7 +178,7 @@ def _update(wanted: Wanted, resource: ResourceState, live: Observation, world: W
         *_certificate(key, attributes, live, world.now, rotating=timely.rotates_to),
         *([] if states else timely.intents),
     ]
-    findings += [*alias_findings, *state_findings]
+    findings += [*alias_findings, *state_findings, *(_pinned(key, attributes) if pinned else ())]
     paths = managed_paths(attributes)
     edges = world.edges.get(key.address, ())
     diff = KeyDiff(
@@ -196,6 +199,24 @@ def _update(wanted: Wanted, resource: ResourceState, live: Observation, world: W
         notes=notes,
     )
     return KeyResult(diff if diff.has_work else None, tuple(findings), timely.due)
+
+
+def _pinned(key: DesiredKey, wanted: Mapping[str, Value]) -> list[Finding]:
+    """Old versions of a key that others are derived from stay, whatever its rotation says."""
+    rotation = wanted.get("rotation")
+    if not isinstance(rotation, dict) or not rotation.keys() & {"overlap", "keep"}:
+        return []
+    return [
+        Finding(
+            "KP-PLAN-011",
+            Severity.WARNING,
+            f"rotation.overlap and rotation.keep have no effect on {key.address}: keys are"
+            " derived from its versions",
+            key.address,
+            key.position("rotation"),
+            "Write `rotation: {every: ...}` only.",
+        )
+    ]
 
 
 def _main_reason(changes: list[AttributeChange], intents: list[Intent]) -> Reason:
@@ -237,8 +258,13 @@ def _states(
     wanted: Mapping[str, Value],
     resource: ResourceState,
     live: Observation,
+    *,
+    ended: bool,
 ) -> tuple[list[Intent], list[Finding], tuple[str, ...]]:
-    """The move to the declared state, if it is declared, allowed and not there yet."""
+    """The move to the declared state, if it is declared, allowed and not there yet.
+
+    A key whose period has `ended` is deactivated whatever else is declared.
+    """
     declared = wanted.get("state")
     now_in = live.state
     if declared is None:
@@ -250,6 +276,8 @@ def _states(
     if recorded == KeyState.COMPROMISED and target is not KeyState.COMPROMISED:
         now_in = KeyState.COMPROMISED
     if target is now_in or ignored(key, "state"):
+        return [], [], ()
+    if ended and target is KeyState.ACTIVE:
         return [], [], ()
     drifted = "state" in resource.managed and recorded == declared
     if drifted and reports_only(key):

@@ -23,10 +23,14 @@ from keyplan.sdk.capabilities import Capabilities, Rotation
 
 @dataclass(frozen=True, slots=True)
 class TimeResult:
-    """Intents that are due now, and dates of those that will be."""
+    """Intents that are due now, and dates of those that will be.
+
+    `ended` is whether the originator-usage period is over.
+    """
 
     intents: tuple[Intent, ...] = ()
     due: tuple[Due, ...] = ()
+    ended: bool = False
 
     @property
     def rotates_to(self) -> int:
@@ -43,10 +47,16 @@ def what_is_due(
     live: Observation,
     capabilities: Capabilities,
     now: datetime,
+    *,
+    pinned: bool = False,
 ) -> TimeResult:
-    """Rotation, overlap and expiry of one existing, declared key."""
+    """Rotation, overlap and expiry of one existing, declared key.
+
+    A key is `pinned` when others are derived from it: none of its versions may end.
+    """
     intents: list[Intent] = []
     due: list[Due] = []
+    ended = False
     if live.deletion_at is not None:
         return TimeResult()
     rotation = wanted.get("rotation")
@@ -56,18 +66,20 @@ def what_is_due(
         and live.versions
         and live.state is KeyState.ACTIVE
     ):
-        rotated = _rotation(address, rotation, live, now)
+        kept = {"every": rotation["every"]} if pinned else rotation
+        rotated = _rotation(address, kept, live, now)
         intents += rotated.intents
         due += rotated.due
     expiry = wanted.get("expires_at")
     if isinstance(expiry, str):
         ends = parse_instant(expiry, end=True)
+        ended = ends <= now
         can_end = KeyState.DEACTIVATED in capabilities.states
         if ends > now:
             due.append(Due(address, "expires", ends))
         elif live.state is KeyState.ACTIVE and can_end:
             intents.append(Move(KeyState.ACTIVE, KeyState.DEACTIVATED, Reason.DUE))
-    return TimeResult(tuple(intents), tuple(due))
+    return TimeResult(tuple(intents), tuple(due), ended)
 
 
 def first_rotation(address: Address, wanted: Mapping[str, Value], now: datetime) -> tuple[Due, ...]:

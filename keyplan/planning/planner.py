@@ -14,6 +14,7 @@ from datetime import datetime
 
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
+from keyplan.model.keys import Relation
 from keyplan.model.stack import StackMode
 from keyplan.planning.access import AccessView, access_changes, policy_stages
 from keyplan.planning.adopting import diff_imported
@@ -30,7 +31,7 @@ from keyplan.planning.refresh import RefreshedState, assume, refresh
 from keyplan.planning.refreshonly import accept_drift
 from keyplan.planning.retire import Leaving, diff_leaving, removal_of
 from keyplan.planning.selection import select
-from keyplan.planning.wanted import Wanted, planning_view, want
+from keyplan.planning.wanted import Wanted, accepted_gaps, planning_view, want
 from keyplan.planning.wording import describe
 from keyplan.plans.changes import DriftItem, Due, ResourceChange
 from keyplan.plans.findings import Brake, Finding
@@ -141,7 +142,13 @@ def make_plan(
         refs=_refs(inputs),
         drift=compared.drift,
         access=access_changes(list(compared.diffs.values()), inputs.view),
-        findings=(*relocation.findings, *uncompiled, *compared.findings, *proof.findings),
+        findings=(
+            *relocation.findings,
+            *uncompiled,
+            *accepted_gaps(declared),
+            *compared.findings,
+            *proof.findings,
+        ),
         brakes=_brakes(inputs, steps, changes),
         outputs=output_changes(graph, state, world.live, options.mode),
         due=compared.due,
@@ -217,6 +224,7 @@ def _results(inputs: _Inputs) -> Iterable[tuple[Address, KeyResult]]:
         aliases=inputs.world.aliases,
         owners_of={(item.provider, item.id): item.address for item in state.resources.values()},
         edges=inputs.graph.edges,
+        derived_from=_derived_from(inputs),
     )
     destroying = inputs.options.mode is PlanMode.DESTROY
     declared = {} if destroying else inputs.wanted
@@ -238,6 +246,20 @@ def _results(inputs: _Inputs) -> Iterable[tuple[Address, KeyResult]]:
             destroying=destroying,
         )
         yield address, diff_leaving(leaving)
+
+
+def _derived_from(inputs: _Inputs) -> frozenset[Address]:
+    """Keys that others, declared or in the state, are derived from."""
+    parents = parents_of(inputs.graph, inputs.state)
+    derived = {
+        address
+        for address, item in inputs.state.resources.items()
+        if item.attributes.get("relation") == Relation.DERIVES
+    }
+    derived |= {
+        address for address, key in inputs.graph.keys.items() if key.relation is Relation.DERIVES
+    }
+    return frozenset(parent for address in derived if (parent := parents.get(address)))
 
 
 def _steps(inputs: _Inputs, diffs: Mapping[Address, KeyDiff]) -> tuple[Step, ...]:

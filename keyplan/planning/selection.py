@@ -1,7 +1,8 @@
 """`--target` and `--exclude`: which keys a plan looks at.
 
 Rules: a target brings everything it depends on, an exclusion takes everything that
-depends on it, so that what is left can be applied. A name without an index means every
+depends on it, so that what is left can be applied; in a destroy it is the other way
+round, because children go before their parents. A name without an index means every
 instance. A selection that matches nothing is an error.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Collection, Mapping
 from keyplan.errors import PlanningError
 from keyplan.model.address import Address, matches
 from keyplan.plans.options import PlanOptions
+from keyplan.plans.plan import PlanMode
 
 
 def select(
@@ -21,12 +23,15 @@ def select(
 ) -> frozenset[Address]:
     """The addresses that the plan looks at."""
     everything = frozenset(addresses)
+    needs, needed_by = dependencies, _reversed(dependencies)
+    if options.mode is PlanMode.DESTROY:
+        needs, needed_by = needed_by, needs
     if options.targets:
         chosen = _named(options.targets, everything, "--target")
-        return _closure(chosen, dependencies) & everything
+        return _closure(chosen, needs) & everything
     if options.excludes:
         dropped = _named(options.excludes, everything, "--exclude")
-        return everything - _closure(dropped, _reversed(dependencies))
+        return everything - _closure(dropped, needed_by)
     return everything
 
 

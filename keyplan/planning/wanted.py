@@ -144,6 +144,36 @@ def _known(reference: Reference, live: Mapping[Address, Observation]) -> bool:
     )
 
 
+def accepted_gaps(keys: Iterable[DesiredKey]) -> list[Finding]:
+    """Every accepted gap that makes a policy allow more, or do less, than is written."""
+    found: dict[tuple[str, str, str], list[DesiredKey]] = {}
+    for key in keys:
+        for statement in key.policy.statements if key.policy else ():
+            for gap in (*statement.unenforced, *key.unenforced):
+                unheld = sorted({*statement.when, *statement.unless} & set(gap.what))
+                if gap.provider == key.provider_type and unheld:
+                    what = ", ".join(unheld)
+                    found.setdefault((statement.sid, gap.then, what), []).append(key)
+    return [_accepted(*named, declared) for named, declared in found.items()]
+
+
+def _accepted(sid: str, then: str, what: str, keys: list[DesiredKey]) -> Finding:
+    first, others = keys[0], len(keys) - 1
+    on = f"{first.address} and {others} more" if others else str(first.address)
+    if then == "drop":
+        effect = f"statement {sid} holds whatever {what}: it is WIDER than written"
+    else:
+        effect = f"statement {sid} is left out, because {what} cannot be enforced"
+    return Finding(
+        "KP-POL-005",
+        Severity.WARNING,
+        f"on {on}, {effect}",
+        first.address,
+        first.position("policies"),
+        "The gap was accepted with `unenforced`; it ends on the day written there.",
+    )
+
+
 def _uncompiled(key: DesiredKey, error: RejectedError) -> Finding:
     return Finding(
         rule="KP-POL-004",

@@ -21,7 +21,8 @@ def diagnostic_lines(diagnostic: Diagnostic) -> list[str]:
     lines = paragraph(f"{diagnostic.severity.value}: {diagnostic.summary}", 0, 2)
     why = diagnostic.why
     if diagnostic.position is not None:
-        lines += ["", *paragraph(str(diagnostic.position), 2)]
+        place = f"{diagnostic.position}   {diagnostic.code}".rstrip()
+        lines += ["", *paragraph(place, 2)]
         if diagnostic.snippet.strip():
             lines += _source(diagnostic.snippet, diagnostic.position, why)
             why = ""

@@ -35,7 +35,7 @@ def steps_section(view: PlanView) -> list[str]:
     lines += _rows(view, reversible, digits, width)
     if final and reversible:
         lines += ["  " + f" {BARRIER} ".center(RIGHT - 4, "-")]
-        lines += _rows(view, final, digits, width)
+    lines += _rows(view, final, digits, width)
     return [*lines, ""]
 
 

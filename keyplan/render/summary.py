@@ -72,7 +72,7 @@ def result_lines(view: PlanView) -> list[str]:
     """The `Plan:` line, or that there is nothing to do."""
     plan = view.plan
     counts = counts_of(plan)
-    if plan.errored and not plan.has_changes:
+    if plan.errored:
         return [plan_line(counts)]
     if plan.has_changes or counts.any:
         lines = [plan_line(counts)]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from keyplan.diagnostics import Diagnostic, Severity
+from keyplan.errors import RejectedError
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.keys import KeyState
 from keyplan.model.resources import DesiredKey
@@ -48,6 +49,22 @@ def check_with_providers(
                     diagnostic, position=key.position(), snippet=key.snippet()
                 )
             found.append(replace(diagnostic, address=diagnostic.address or key.address))
+    return tuple(found)
+
+
+def check_policies(graph: ResourceGraph, plugins: Mapping[str, Plugin]) -> tuple[Diagnostic, ...]:
+    """Policies that a provider cannot compile. A plan compiles them anyway; this is offline."""
+    found: list[Diagnostic] = []
+    for key in graph.keys.values():
+        plugin = plugins.get(key.provider_type)
+        if plugin is None or key.policy is None or key.keep_policy:
+            continue
+        try:
+            plugin.compile_policy(key.policy, key)
+        except RejectedError as error:
+            advice = "\n".join(part for part in (error.why, error.advice) if part)
+            what = f"{key.address}: {error.what}"
+            found.append(_error("KP-POL-004", key, "policies", what, advice=advice))
     return tuple(found)
 
 

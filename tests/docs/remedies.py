@@ -111,6 +111,17 @@ OTHERS = {
         "A key to import is managed already",
         "The state has it under another address, and a key has one.",
     ),
+    "KP-PLAN-011": (
+        "Versions that keys are derived from never end",
+        "A derived key is made again from the version it came from, so that version must stay.",
+    ),
+    "KP-POL-005": (
+        "A gap that was accepted changes what a policy does",
+        (
+            "`unenforced` drops a condition, so that the statement is wider than written, or "
+            "leaves the statement out."
+        ),
+    ),
     "KP-POL-004": (
         "A policy that the provider cannot compile",
         (
@@ -169,6 +180,8 @@ REMEDIES = {
     "KP-DECL-025": "Give it such a map or list.",
     "KP-DECL-027": "Remove the entry, or the declaration that it contradicts.",
     "KP-DECL-028": "Remove the name, or declare the provider.",
+    "KP-DECL-034": "Name each existing key once, and declare the key that takes it over.",
+    "KP-DECL-035": "Declare the key under its new address only; drop moves applied long ago.",
     "KP-EXPR-001": "Complete or correct it at the column that is marked.",
     "KP-EXPR-002": "Write it as the message shows.",
     "KP-EXPR-003": "Use an operator or a [function](language.md#functions).",
@@ -230,6 +243,8 @@ REMEDIES = {
     "KP-POL-001": "Give the principal a name on that provider, or correct the policy.",
     "KP-POL-002": "Change the key; the message names the line of the policy, too.",
     "KP-POL-003": "Remove what cannot be enforced, or accept it anew with another end.",
+    "KP-PLAN-011": "Write only `every`; destroy the derived keys first to end old versions.",
+    "KP-POL-005": "Nothing, while the gap is accepted; remove the condition or the gap when it ends.",
     "KP-POL-004": "Change the statement that is named, or accept the gap in `unenforced`.",
     "KP-PROV-001": "Correct the setting; `keyplan providers TYPE` shows the provider.",
     "KP-REF-001": "Write the address as the message shows.",

@@ -61,6 +61,19 @@ def test_the_end_of_an_overlap_retires_the_version_and_can_be_undone(bench: Benc
     bench.converge(declared)
 
 
+def test_versions_that_keys_are_derived_from_never_end(bench: Bench) -> None:
+    parent = key("key.a", "root", "derive", rotation={"every": "90d", "overlap": "1d", "keep": 1})
+    child = key("key.b", parent="key.a", relation="derives")
+    bench.converge(parent, child)
+    later(bench, 90)
+    bench.converge(parent, child)
+    later(bench, 30)
+    plan = bench.plan(parent, child)
+    assert plan.steps == ()
+    assert [finding.rule for finding in plan.findings] == ["KP-PLAN-011"]
+    assert not plan.errored
+
+
 def test_keep_destroys_the_oldest_version_behind_a_brake(bench: Bench) -> None:
     declared = rotating(keep=2)
     bench.converge(declared)
@@ -100,3 +113,12 @@ def test_a_key_past_its_period_is_deactivated(bench: Bench) -> None:
     assert step.operation.after is KeyState.DEACTIVATED
     assert step.reason is Reason.DUE
     bench.converge(ending)
+
+
+def test_a_key_past_its_period_is_not_called_back_by_state_active(bench: Bench) -> None:
+    ending = key("key.a", "root", "encrypt", expires_at="2027-06-30T23:59:59Z", state="active")
+    bench.converge(ending)
+    later(bench, 365)
+    bench.converge(ending)
+    assert bench.live("key.a").state is KeyState.DEACTIVATED
+    assert bench.plan(ending).findings == ()

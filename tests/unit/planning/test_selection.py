@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from keyplan.errors import PlanningError
-from keyplan.testing.bench import Bench, key
+from keyplan.plans.plan import PlanMode
+from keyplan.testing.bench import Bench, destroyable, key
 
 KEYS = (
     key("key.root", "root", "wrap"),
@@ -29,6 +30,17 @@ def test_a_name_means_every_instance(bench: Bench) -> None:
 def test_an_exclusion_takes_what_depends_on_it(bench: Bench) -> None:
     plan = bench.plan(*KEYS, excludes=('key.master["a"]',))
     assert [step.address for step in plan.steps] == ["key.root", 'key.master["b"]']
+
+
+def test_a_destroyed_target_takes_its_children_along_and_leaves_its_parents(bench: Bench) -> None:
+    terms = {"deletion": destroyable()}
+    middle = key("key.middle", "master", "wrap", "key.root", **terms)
+    leaf = key("key.leaf", parent="key.middle", **terms)
+    bench.converge(key("key.root", "root", "wrap", **terms), middle, leaf)
+    plan = bench.plan(mode=PlanMode.DESTROY, targets=("key.middle",))
+    assert {step.address for step in plan.steps} == {"key.middle", "key.leaf"}
+    plan = bench.plan(mode=PlanMode.DESTROY, excludes=("key.middle",))
+    assert {step.address for step in plan.steps} == {"key.leaf"}
 
 
 @pytest.mark.parametrize("option", ["targets", "excludes"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from keyplan.model.operations import (
     RewrapKey,
     SetAttribute,
 )
+from keyplan.model.policies import Unenforced
 from keyplan.plans.changes import Reason
 from keyplan.testing.bench import Bench, key, policy
 from keyplan.testing.fake import fake_plugin
@@ -90,6 +92,17 @@ def test_a_policy_without_administrators_is_refused(bench: Bench) -> None:
     plan = bench.plan(ROOT, service(policy=policy("decrypt", administrators=False)))
     assert plan.errored
     assert [finding.rule for finding in plan.findings] == ["KP-LOCK-001"]
+
+
+@pytest.mark.parametrize(("then", "said"), [("drop", "WIDER"), ("skip", "left out")])
+def test_an_accepted_gap_is_said(bench: Bench, then: str, said: str) -> None:
+    gap = Unenforced("fake", ("mfa",), then, "CHG-9", datetime(2099, 1, 1, tzinfo=UTC))
+    guarded = policy("decrypt", when={"mfa": True}, unenforced=(gap,))
+    plan = bench.plan(ROOT, service(policy=guarded))
+    (finding,) = plan.findings
+    assert finding.rule == "KP-POL-005"
+    assert said in finding.summary
+    assert not plan.errored
 
 
 def test_other_terms_of_a_grant_are_a_revocation_and_a_grant(bench: Bench) -> None:
