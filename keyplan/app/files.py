@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from keyplan.errors import KeyplanError, PlanFileError, UsageError
@@ -56,7 +57,8 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         staged.replace(path)
     except OSError as error:
-        staged.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only file system refuses even this
+            staged.unlink(missing_ok=True)
         raise KeyplanError(
             f"the file cannot be written: {error.strerror}",
             target=str(path),

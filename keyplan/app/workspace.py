@@ -17,7 +17,7 @@ from pathlib import Path
 
 from keyplan.config.loader import VariableInputs, read
 from keyplan.diagnostics import ConfigurationError, Diagnostic, Diagnostics, Severity
-from keyplan.errors import BusyError, KeyplanError, PlanningError
+from keyplan.errors import BusyError, KeyplanError, PlanningError, StateError
 from keyplan.graph.link import load_graph
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.stack import ProviderBlock, Stack, StoreBlock
@@ -126,7 +126,11 @@ class Workspace:
 
     def snapshot(self) -> StateSnapshot:
         """The state as it is now; a fresh lineage if there is none yet."""
-        return load_snapshot(self.store, new_lineage=lambda: str(uuid.uuid4()))
+        try:
+            return load_snapshot(self.store, new_lineage=lambda: str(uuid.uuid4()))
+        except StateError as error:
+            error.target = error.target or self.store.describe()
+            raise
 
     def idle_snapshot(self) -> StateSnapshot:
         """As `snapshot`; raises `BusyError` if a run did not end, since the state then lags."""
@@ -204,6 +208,10 @@ def _no_store(block: StoreBlock, known: list[str]) -> Diagnostic:
     )
 
 
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
 def _refused(block: StoreBlock, error: object) -> list[Diagnostic]:
     """One diagnostic a field; the value itself is never repeated."""
     problems = error.errors(  # type: ignore[attr-defined]  # pydantic is not imported above
@@ -214,7 +222,7 @@ def _refused(block: StoreBlock, error: object) -> list[Diagnostic]:
             Severity.ERROR,
             "KP-STORE-002",
             f"state.{block.name}.{'.'.join(str(part) for part in problem['loc'])}:"
-            f" {problem['msg'][:1].lower()}{problem['msg'][1:]}",
+            f" {_lower(problem['msg'].removeprefix('Value error, '))}",
             position=block.position,
         )
         for problem in problems

@@ -7,6 +7,7 @@ is called a bug of keyplan; a reader that went away is no error of ours to shout
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -35,7 +36,15 @@ def main() -> int:
     # Most of what a run makes lives until its end: looking through it for garbage again
     # and again costs a tenth of the time of a large plan.
     gc.set_threshold(50_000, 20, 100)
+    _open_what_is_closed()
     return run(sys.argv[1:], Terminal(sys.stdout, sys.stderr, os.environ))
+
+
+def _open_what_is_closed() -> None:
+    """Standard streams that the caller closed (`>&-`, some daemons) read and write nothing."""
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: PTH123, SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
 
 
 def run(argv: Sequence[str], terminal: Terminal) -> int:
@@ -139,6 +148,8 @@ def _guarded(run: Callable[[], int], terminal: Terminal) -> int:
     except Exception as error:
         if terminal.debug:
             raise
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return _full(terminal)
         return _defect(error, terminal)
 
 
@@ -168,6 +179,20 @@ def _misused(error: Any, terminal: Terminal) -> int:
         message[:1].lower() + message[1:].rstrip("."), advice=f"{path} --help shows how to use it."
     )
     return _failed(wrong, terminal)
+
+
+def _full(terminal: Terminal) -> int:
+    """A device without space. What a run must keep says so itself: this is our own output."""
+    _failed(
+        KeyplanError(
+            "the output cannot be written: no space is left",
+            why="What it was redirected to is full.",
+            advice="Make room; if this was an apply, keyplan plan says what is left to do.",
+        ),
+        terminal,
+    )
+    _silence(terminal)
+    return ERROR
 
 
 def _defect(error: Exception, terminal: Terminal) -> int:

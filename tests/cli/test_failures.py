@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -194,3 +195,55 @@ def test_a_reader_that_goes_away_is_no_traceback(stack: Path) -> None:
     )
     assert "Traceback" not in done.stderr
     assert "Error" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("redirected", "code"),
+    [("plan >&-", 0), ("plan 2>&-", 0), ("plan --bad 2>&-", 64), ("apply <&-", 1)],
+)
+def test_closed_streams_are_no_defect(stack: Path, redirected: str, code: int) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m keyplan.cli {redirected}",
+        shell=True,
+        cwd=stack,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert "bug" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_full_disk_behind_stdout_is_said(stack: Path) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m keyplan.cli plan >/dev/full",
+        shell=True,
+        cwd=stack,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "no space is left" in done.stderr
+    assert "bug" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_a_broken_state_is_named(keyplan: Run, stack: Path) -> None:
+    (stack / "keyplan.state.json").write_text("{bad")
+    result = keyplan("plan")
+    assert result.code == 1
+    assert "keyplan.state.json: the state is" in result.err
+
+
+def test_a_file_that_cannot_even_be_staged_is_an_error(
+    keyplan: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", read_only)
+    result = keyplan("plan", "--out", "no/such/folder/plan")
+    assert result.code == 1
+    assert "cannot be written" in result.err

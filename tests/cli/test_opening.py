@@ -61,3 +61,11 @@ def test_adapters_commands_are_listed_and_run(keyplan: Run) -> None:
     keyplan("apply", "--auto-approve")
     assert keyplan("hsm", "status").code == 0
     assert keyplan("hsm", "no-such-tool").code == 64
+
+
+def test_a_state_outside_the_stack_is_refused_in_plain_words(keyplan: Run, stack: Path) -> None:
+    (stack / "keyplan.yaml").write_text("keyplan: {state: {local: {path: ../x}}}\n" + STACK)
+    result = keyplan("plan")
+    assert result.code == 1
+    assert "below the stack" in result.err
+    assert "value error" not in result.err
