@@ -64,7 +64,8 @@ class AccessView:
             for principal in self.principals.values():
                 for instance in self.plugins:
                     for known in principal.identities_on(instance):
-                        self._names[(instance, known)] = principal.address.name
+                        short = principal.address.replace("principal.", "", 1)
+                        self._names[(instance, known)] = short
         return self._names.get((provider, identity), "")
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from keyplan.diagnostics import Severity
 from keyplan.model.observations import Observation
 from keyplan.model.resources import Imported, Manage
+from keyplan.model.values import Value
 from keyplan.planning.compare import changed_records
 from keyplan.planning.diff import KeyResult, World, diff_declared
 from keyplan.planning.intents import Adopt, KeyDiff
@@ -31,7 +32,7 @@ def diff_imported(
     other = world.owners_of.get((key.provider, live.id))
     if other is not None:
         return KeyResult(findings=(_managed(wanted, entry, str(other)),))
-    resource = ResourceState(key.address, key.provider, live.id, live.attributes)
+    resource = ResourceState(key.address, key.provider, live.id, _as_state(live, wanted, world))
     blank = KeyDiff(
         address=key.address,
         provider=key.provider,
@@ -53,6 +54,16 @@ def diff_imported(
     diff = result.diff or blank
     adopted = replace(diff, action=Action.READ, reason=Reason.ADOPT, intents=(adopt, *diff.intents))
     return replace(result, diff=adopted)
+
+
+def _as_state(live: Observation, wanted: Wanted, world: World) -> dict[str, Value]:
+    """What the state would say of the key as it is: a parent by its address, if it is ours."""
+    attributes = dict(live.attributes)
+    above = attributes.pop("parent", None)
+    holder = world.owners_of.get((wanted.key.provider, str(above)))
+    if holder is not None:
+        attributes["parent"] = str(holder)
+    return attributes
 
 
 def _absent(wanted: Wanted, entry: Imported) -> Finding:

@@ -11,10 +11,11 @@ import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TypeAlias
 
 from keyplan.errors import PlanningError
 from keyplan.model.address import Address
-from keyplan.model.inverses import Grade, Inverse, inverse_of
+from keyplan.model.inverses import Grade, Inverse
 from keyplan.model.keys import KeyState
 from keyplan.model.operations import (
     CancelDeletion,
@@ -29,7 +30,11 @@ from keyplan.model.operations import (
 from keyplan.model.values import Unknown, Value
 from keyplan.planning.lower import Draft
 from keyplan.plans.plan import Step
-from keyplan.sdk.capabilities import Capabilities, Mutability
+from keyplan.plans.ways_back import way_back
+from keyplan.sdk.capabilities import Capabilities
+
+Detail: TypeAlias = Callable[[Draft, Mapping[Address, int]], str]
+"""Words a step, given the numbers of the steps that make keys."""
 
 
 @dataclass(slots=True)
@@ -48,14 +53,16 @@ def order(
     parents: Mapping[Address, Address | None],
     capabilities: Mapping[str, Capabilities],
     expects: Mapping[Address, str],
-    detail: Callable[[Draft], str],
+    detail: Detail,
 ) -> tuple[Step, ...]:
     """Number the drafts in an order that can be performed.
 
     `edges` are dependencies of declared keys, `parents` the parents of every key, also
     of those on the way out. `expects` are live fingerprints. `detail` words a step.
     """
-    nodes = [_Node(draft, _inverse(draft, capabilities[draft.provider])) for draft in drafts]
+    nodes = [
+        _Node(draft, way_back(draft.operation, capabilities[draft.provider])) for draft in drafts
+    ]
     by_key: dict[Address, list[int]] = {}
     for index, node in enumerate(nodes):
         by_key.setdefault(node.draft.address, []).append(index)
@@ -67,6 +74,11 @@ def order(
     _link_exits(nodes, by_key, parents)
     sequence = _topological(nodes)
     numbers = {index: number for number, index in enumerate(sequence, start=1)}
+    makers = {
+        nodes[index].draft.address: numbers[index]
+        for index in sequence
+        if isinstance(nodes[index].draft.operation, CreateKey)
+    }
     return tuple(
         _step(
             nodes[index],
@@ -74,19 +86,10 @@ def order(
             index,
             capabilities=capabilities,
             expects=expects,
-            detail=detail,
+            detail=detail(nodes[index].draft, makers),
         )
         for index in sequence
     )
-
-
-def _inverse(draft: Draft, capabilities: Capabilities) -> Inverse:
-    one_way = {
-        name
-        for name, facts in capabilities.attributes.items()
-        if facts.mutability is Mutability.ONE_WAY
-    }
-    return inverse_of(draft.operation, supported=capabilities.operations, one_way=one_way)
 
 
 def _without_way_back(node: _Node) -> bool:
@@ -214,7 +217,7 @@ def _step(
     *,
     capabilities: Mapping[str, Capabilities],
     expects: Mapping[Address, str],
-    detail: Callable[[Draft], str],
+    detail: str,
 ) -> Step:
     draft = node.draft
     return Step(
@@ -226,7 +229,7 @@ def _step(
         settlement=draft.settlement,
         reason=draft.reason,
         call=capabilities[draft.provider].call(draft.operation.name),
-        detail=detail(draft),
+        detail=detail,
         expects=expects.get(draft.address, ""),
         depends_on=tuple(sorted(numbers[earlier] for earlier in node.after)),
     )

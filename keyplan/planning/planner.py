@@ -277,7 +277,7 @@ def _steps(inputs: _Inputs, diffs: Mapping[Address, KeyDiff]) -> tuple[Step, ...
         parents=parents_of(inputs.graph, inputs.state),
         capabilities=inputs.capabilities,
         expects=inputs.world.fingerprints,
-        detail=lambda draft: describe(draft.operation, draft.settlement),
+        detail=lambda draft, makers: describe(draft.operation, draft.settlement, makers),
     )
 
 

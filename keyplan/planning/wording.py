@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import assert_never
 
+from keyplan.model.address import Address
 from keyplan.model.operations import (
     AcceptVersion,
     ActivateVersion,
@@ -46,11 +48,19 @@ _PASSIVE = {
 }
 
 
-def describe(operation: Operation, settlement: Settlement) -> str:  # noqa: C901, PLR0911, PLR0912
-    """A few words on one operation; empty where the call says it all."""
+def describe(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
+    operation: Operation, settlement: Settlement, makers: Mapping[Address, int]
+) -> str:
+    """A few words on one operation; empty where the call says it all.
+
+    `makers` maps keys that this plan makes to the steps that make them.
+    """
     match operation:
         case CreateKey(parent=parent, relation=relation):
-            return f"{_PASSIVE[relation]} {parent}" if parent and relation else ""
+            if parent is None or relation is None:
+                return ""
+            maker = f"step {makers[parent]}" if parent in makers else parent
+            return f"{_PASSIVE[relation]} {maker}"
         case ScheduleDeletion(window=window):
             return f"after {window}"
         case CancelDeletion() | DestroyKey() | PutPolicy():
