@@ -19,7 +19,13 @@ from keyplan.applying.known import Known
 from keyplan.applying.leasing import leased
 from keyplan.applying.live import LiveCheck
 from keyplan.applying.options import ApplyOptions, Interrupt, Observer, new_run_id
-from keyplan.applying.preflight import check_allowed, check_idle, check_sessions, check_state
+from keyplan.applying.preflight import (
+    check_allowed,
+    check_clock,
+    check_idle,
+    check_sessions,
+    check_state,
+)
 from keyplan.applying.reading_back import read_back
 from keyplan.applying.record import Recorder
 from keyplan.applying.scheduler import Scheduler, Surroundings
@@ -76,6 +82,7 @@ def apply_plan(
         snapshot = load_snapshot(store, new_lineage=lambda: plan.lineage)
         check_idle(snapshot, store.describe())
         check_state(plan, snapshot)
+        check_clock(plan, clock.now())
         check_sessions(plan, sessions)
         run = _Run(plan, store, lease, snapshot, around, new_run(clock.now()), clock.monotonic())
         return run.perform(allowed)

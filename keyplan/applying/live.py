@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from keyplan.applying.known import Known
 from keyplan.errors import StalePlanError
 from keyplan.model.address import Address
+from keyplan.model.operations import MoveAlias
 from keyplan.plans.plan import Step
 from keyplan.session.clock import Clock
 from keyplan.session.session import ProviderSession
@@ -25,7 +26,11 @@ SHOWN = 5
 
 
 class LiveCheck:
-    """Compares fingerprints. Asked by the scheduler's thread only."""
+    """Compares fingerprints. Asked by the scheduler's thread only.
+
+    A key that loses an alias to another key is written by the other's step, at any moment:
+    its fingerprint is compared here, but never sent along with its own steps.
+    """
 
     def __init__(
         self,
@@ -41,11 +46,14 @@ class LiveCheck:
         self._fresh = fresh
         self._compared_at: dict[Address, float] = {}
         self._written: set[Address] = set()
+        self._shared: set[Address] = set()
 
     def everything(self, steps: Iterable[Step]) -> None:
         """Compare every key that the steps rest on; raise `StalePlanError` if one moved."""
         first: dict[Address, Step] = {}
         for step in steps:
+            if isinstance(step.operation, MoveAlias):
+                self._shared.add(step.operation.source)
             if step.expects:
                 first.setdefault(step.address, step)
         moved = self._compare(list(first.values()))
@@ -59,18 +67,22 @@ class LiveCheck:
             [
                 step
                 for step in steps
-                if self.expects(step)
+                if step.expects
+                and step.address not in self._written
                 and now - self._compared_at.get(step.address, float("-inf")) > self._fresh
             ]
         )
 
     def expects(self, step: Step) -> str:
         """The fingerprint that the step may rely on: none once the run has written the key."""
-        return "" if step.address in self._written else step.expects
+        ours = step.address in self._written or step.address in self._shared
+        return "" if ours else step.expects
 
-    def written(self, address: Address) -> None:
-        """The run writes this key from now on."""
-        self._written.add(address)
+    def written(self, step: Step) -> None:
+        """The run writes the step's key from now on, and the one that it takes an alias from."""
+        self._written.add(step.address)
+        if isinstance(step.operation, MoveAlias):
+            self._written.add(step.operation.source)
 
     def _compare(self, steps: list[Step]) -> list[Address]:
         by_provider: dict[str, list[Step]] = {}

@@ -7,13 +7,18 @@ refusal names what moved and the command that goes on from here.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 
 from keyplan.errors import BlockedPlanError, BusyError, StalePlanError
 from keyplan.model.operations import is_remote
+from keyplan.model.timing import format_instant
 from keyplan.plans.findings import BrakeName
 from keyplan.plans.plan import Plan
 from keyplan.session.session import ProviderSession
-from keyplan.state.model import StateSnapshot
+from keyplan.state.model import Phase, StateSnapshot
+
+LATE = timedelta(days=1)
+"""How old a plan may be that begins a soak or a window which keyplan itself counts."""
 
 AGAIN = "Make a new plan: keyplan plan"
 
@@ -97,6 +102,23 @@ def check_state(plan: Plan, snapshot: StateSnapshot) -> None:
             else f"The state was written again at the same serial ({state.serial}).",
             advice=AGAIN,
         )
+
+
+def check_clock(plan: Plan, now: datetime) -> None:
+    """Raise `StalePlanError` if a soak or window that keyplan counts would begin in the past.
+
+    A service counts its window from the call; keyplan's own ends at the date in the plan.
+    """
+    for step in plan.steps:
+        counted = step.settlement.phase in (Phase.SOAKING, Phase.PENDING_DELETION)
+        if counted and not is_remote(step.operation) and now - plan.now > LATE:
+            raise StalePlanError(
+                "Saved plan is too old",
+                target=str(step.address),
+                why=f"It was made at {format_instant(plan.now)}, and the time until"
+                f" {step.settlement.until} counts from then: it would be shorter than declared.",
+                advice=AGAIN,
+            )
 
 
 def check_sessions(plan: Plan, sessions: Mapping[str, ProviderSession]) -> None:

@@ -158,7 +158,7 @@ class Scheduler:
             )
         calls = [item for item in prepared if is_remote(item.operation)]
         for item in calls:
-            self._live.written(item.step.address)
+            self._live.written(item.step)
         if calls:
             self._recorder.flush()
         settled = False

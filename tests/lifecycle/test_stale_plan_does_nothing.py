@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -14,8 +15,11 @@ from keyplan.model.operations import (
     RemoteOperation,
     SetAttribute,
 )
+from keyplan.model.timing import format_instant
 from keyplan.plans.reports import StepStatus
 from keyplan.sdk.provider import Identity
+from keyplan.state.entries import Settlement
+from keyplan.state.model import Phase
 from keyplan.testing.fake import fake_plugin
 from keyplan.testing.faults import FaultKind
 from tests.lifecycle.world import Draft, World, create, instance, key
@@ -197,3 +201,14 @@ def test_whoever_holds_the_lease_is_named() -> None:
     report = world.apply(plan, observer=second)
     assert report.ok
     assert not report.warnings
+
+
+def test_a_window_that_keyplan_counts_does_not_begin_in_the_past() -> None:
+    world = _with_keys("a")
+    until = format_instant(world.clock.now() + timedelta(days=30))
+    enter = Settlement(phase=Phase.PENDING_DELETION.value, until=until)
+    plan = world.plan([Draft(RecordAttributes(key("a"), {}, {}), settlement=enter)])
+    world.clock.advance(timedelta(days=2))
+    with pytest.raises(StalePlanError, match="Saved plan is too old"):
+        world.apply(plan)
+    assert _untouched(world)
