@@ -163,14 +163,12 @@ def policy_stages(
     """Every policy that a step puts in force, in the order of the steps."""
     for step in steps:
         match step.operation:
-            case CreateKey(attributes=attributes):
-                policy: Value = attributes.get("policy")
+            case CreateKey(attributes=attributes) if attributes.get("policy") is not None:
+                policy: Value = attributes["policy"]
             case PutPolicy(after=after):
                 policy = after
             case _:
                 continue
-        if policy is None:
-            continue
         diff = diffs.get(step.address)
         position = diff.desired.position("policies") if diff and diff.desired else None
         yield PolicyStage(

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
+from keyplan.model.keys import KeyState
 from keyplan.model.observations import Observation
 from keyplan.model.values import Reference, Unknown, Value
 from keyplan.planning.compare import elements
-from keyplan.planning.intents import KeyDiff, Rename
+from keyplan.planning.intents import KeyDiff, Move, Rename, Rescue, Schedule
 from keyplan.planning.wanted import resolve_known
 from keyplan.plans.changes import Action, AttributeChange, OutputChange, ResourceChange
 from keyplan.plans.plan import PlanMode, Step
@@ -122,6 +123,14 @@ def _after(diff: KeyDiff, before: Mapping[str, Value] | None) -> dict[str, Value
         wanted = {name: value for name, value in diff.wanted.items() if value is not None}
         return {**wanted, "id": Unknown((Reference(diff.address, "id"),))}
     after = dict(before)
+    for intent in diff.intents:
+        match intent:
+            case Rescue() | Schedule():
+                after["state"] = KeyState.SUSPENDED.value
+            case Move(after=state):
+                after["state"] = state.value
+            case _:
+                pass
     for change in (*diff.attributes, *diff.recorded):
         name, _, element = change.path.partition(":")
         if not element:

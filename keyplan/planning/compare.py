@@ -65,6 +65,8 @@ def changed_records(
             continue
         if not is_recorded(capabilities, name):
             continue
+        if ignored(key, name):
+            continue
         before = resource.attributes.get(name)
         if before != value and capabilities.attributes.get(name) is not None:
             yield AttributeChange(name, before, value, recorded=True)
@@ -81,7 +83,7 @@ def changed_elements(
     for collection in COLLECTIONS:
         declared = elements(wanted.get(collection))
         applied = elements(resource.attributes.get(collection)) if resource else {}
-        present = elements(live.attributes.get(collection)) if live else {}
+        present = elements(seen(collection, resource, live)) if resource and live else {}
         mine = managed.get(collection, frozenset())
         if ignored(key, collection):
             continue
@@ -136,7 +138,8 @@ def reason_for(name: str, value: Value, resource: ResourceState) -> Reason:
 
 def ignored(key: DesiredKey, name: str) -> bool:
     """Whether `lifecycle.ignore_changes` names it."""
-    return name in key.lifecycle.ignore_changes
+    written = "policies" if name == "policy" else name
+    return written in key.lifecycle.ignore_changes
 
 
 def reports_only(key: DesiredKey) -> bool:

@@ -15,6 +15,7 @@ from keyplan.model.address import Address
 from keyplan.model.keys import TRANSITIONS, KeyState, Relation
 from keyplan.model.observations import Observation, OwnerMark
 from keyplan.model.resources import DesiredKey, Manage
+from keyplan.model.timing import parse_instant
 from keyplan.model.values import Value
 from keyplan.planning.compare import (
     changed_elements,
@@ -25,7 +26,7 @@ from keyplan.planning.compare import (
     policy_names,
     reports_only,
 )
-from keyplan.planning.due import first_rotation, what_is_due
+from keyplan.planning.due import first_rotation, has_expired, what_is_due
 from keyplan.planning.fixed import fixed_violations
 from keyplan.planning.intents import (
     Certify,
@@ -87,7 +88,7 @@ def diff_declared(
     if resource is None:
         return _create(wanted, world)
     if live is None:
-        if resource.phase is Phase.PENDING_DELETION:
+        if _window_ended(resource, world.now):
             return _recreate_after_window(wanted, resource, world)
         return KeyResult(findings=(_vanished(key, resource),))
     return _update(wanted, resource, live, world)
@@ -116,6 +117,8 @@ def _create(wanted: Wanted, world: World, notes: tuple[str, ...] = ()) -> KeyRes
     ]
     changes += changed_elements(key, attributes, None, None)
     aliases, findings = _take_aliases(key, changes, world)
+    if has_expired(attributes, world.capabilities[key.provider], world.now):
+        findings = (*findings, _born_expired(key))
     diff = KeyDiff(
         address=key.address,
         provider=key.provider,
@@ -134,6 +137,23 @@ def _create(wanted: Wanted, world: World, notes: tuple[str, ...] = ()) -> KeyRes
         notes=notes,
     )
     return KeyResult(diff, findings, first_rotation(key.address, attributes, world.now))
+
+
+def _born_expired(key: DesiredKey) -> Finding:
+    return Finding(
+        "KP-PLAN-013",
+        Severity.ERROR,
+        f"{key.address} does not exist yet, and its expires_at has passed",
+        key.address,
+        key.position("expires_at"),
+        "It would be deactivated as soon as it is made. Give it a later end.",
+    )
+
+
+def _window_ended(resource: ResourceState, now: datetime) -> bool:
+    """Whether its absence is what its pending deletion announced."""
+    pending = resource.phase is Phase.PENDING_DELETION
+    return pending and parse_instant(resource.until) <= now
 
 
 def _recreate_after_window(wanted: Wanted, resource: ResourceState, world: World) -> KeyResult:
@@ -167,19 +187,30 @@ def _update(wanted: Wanted, resource: ResourceState, live: Observation, world: W
     ]
     recorded = tuple(changed_records(key, attributes, resource, capabilities))
     aliases, alias_findings = _take_aliases(key, changes, world)
+    expired = has_expired(attributes, capabilities, world.now)
+    states, state_findings, notes = _states(key, attributes, resource, live, expired=expired)
+    becomes = states[0].after if states else live.state
     pinned = key.address in world.derived_from
-    timely = what_is_due(key.address, attributes, live, capabilities, world.now, pinned=pinned)
-    states, state_findings, notes = _states(key, attributes, resource, live, ended=timely.ended)
+    timely = what_is_due(
+        key.address, attributes, live, capabilities, world.now, becomes=becomes, pinned=pinned
+    )
     intents: list[Intent] = [
-        *_ownership(resource, live, world),
+        *ownership(resource, live, world),
         *_rescue(resource, live),
         *states,
         *aliases,
-        *_certificate(key, attributes, live, world.now, rotating=timely.rotates_to),
-        *([] if states else timely.intents),
+        *_certificate(
+            key,
+            attributes,
+            live,
+            world.now,
+            rotating=timely.rotates_to,
+            other_parent=any(change.path == "parent" for change in recorded),
+        ),
+        *timely.intents,
     ]
     findings += [*alias_findings, *state_findings, *(_pinned(key, attributes) if pinned else ())]
-    paths = managed_paths(attributes)
+    paths = {path for path in managed_paths(attributes) if not ignored(key, path.partition(":")[0])}
     edges = world.edges.get(key.address, ())
     diff = KeyDiff(
         address=key.address,
@@ -236,7 +267,7 @@ def _ignored_paths(key: DesiredKey, resource: ResourceState) -> frozenset[str]:
     return frozenset(path for path in resource.managed if ignored(key, path.partition(":")[0]))
 
 
-def _ownership(resource: ResourceState, live: Observation, world: World) -> list[Intent]:
+def ownership(resource: ResourceState, live: Observation, world: World) -> list[Intent]:
     """Our mark where it is missing or another stack's is; whose it may be is a brake's matter."""
     if live.owner is not None and live.owner.stack == world.lineage:
         return []
@@ -259,11 +290,11 @@ def _states(
     resource: ResourceState,
     live: Observation,
     *,
-    ended: bool,
-) -> tuple[list[Intent], list[Finding], tuple[str, ...]]:
+    expired: bool,
+) -> tuple[list[Move], list[Finding], tuple[str, ...]]:
     """The move to the declared state, if it is declared, allowed and not there yet.
 
-    A key whose period has `ended` is deactivated whatever else is declared.
+    A key whose period has ended is active no more, whatever state it is declared in.
     """
     declared = wanted.get("state")
     now_in = live.state
@@ -275,9 +306,10 @@ def _states(
     recorded = resource.attributes.get("state")
     if recorded == KeyState.COMPROMISED and target is not KeyState.COMPROMISED:
         now_in = KeyState.COMPROMISED
-    if target is now_in or ignored(key, "state"):
-        return [], [], ()
-    if ended and target is KeyState.ACTIVE:
+    if target is KeyState.ACTIVE and expired and now_in is KeyState.SUSPENDED:
+        return [Move(now_in, KeyState.DEACTIVATED, Reason.DUE)], [], ()
+    ended = target is KeyState.ACTIVE and expired and now_in is KeyState.DEACTIVATED
+    if target is now_in or ended or ignored(key, "state"):
         return [], [], ()
     drifted = "state" in resource.managed and recorded == declared
     if drifted and reports_only(key):
@@ -338,15 +370,20 @@ def _certificate(
     now: datetime,
     *,
     rotating: int = 0,
+    other_parent: bool = False,
 ) -> list[Intent]:
-    """A certificate to issue: none yet, another profile, another version, or it has ended."""
+    """A certificate to issue: none yet, another profile, version or parent, or it has ended."""
     profile = wanted.get("certificate")
     if key.relation is not Relation.SIGNS or key.parent is None or not isinstance(profile, dict):
+        return []
+    if live is not None and ignored(key, "certificate"):
         return []
     version = rotating or (max(live.latest_version, 1) if live else 1)
     current = live.attributes.get("certificate") if live else None
     if isinstance(current, dict):
-        same = all(current.get(name) == value for name, value in profile.items())
+        same = not other_parent and all(
+            current.get(name) == value for name, value in profile.items()
+        )
         ended = str(current.get("not_after", "9")) <= now.strftime("%Y-%m-%dT%H:%M:%SZ")
         if same and current.get("version", version) == version and not ended:
             return []

@@ -47,6 +47,11 @@ class DriftContext:
     capabilities: Mapping[str, Capabilities]
     view: AccessView
 
+    @property
+    def accepting(self) -> bool:
+        """Whether the state takes the world over."""
+        return self.mode is PlanMode.REFRESH_ONLY
+
 
 def drift_of(
     resource: ResourceState,
@@ -89,7 +94,7 @@ def _pending(
         return
     rescued = wanted is not None and wanted.key.lifecycle.manage is Manage.FULL
     response = DriftResponse.REVERT if rescued else DriftResponse.LEAVE
-    if context.observe or context.mode is PlanMode.REFRESH_ONLY:
+    if context.observe or context.accepting:
         response = DriftResponse.REPORT
     yield DriftItem(
         resource.address,
@@ -125,7 +130,9 @@ def _scalars(
             applied,
             now,
             _kind(name, applied, now, resource, context),
-            _response(name, now, wanted, context),
+            DriftResponse.BLOCK
+            if name == "state" and applied == KeyState.COMPROMISED and context.accepting
+            else _response(name, now, wanted, context),
             wanted.key.position(name) if wanted else None,
         )
 
@@ -188,7 +195,7 @@ def _response(
     path: str, live: Value, wanted: Wanted | None, context: DriftContext
 ) -> DriftResponse:
     """What this plan does about the drift of one path."""
-    if context.mode is PlanMode.REFRESH_ONLY:
+    if context.accepting:
         return DriftResponse.ACCEPT
     if wanted is None or context.observe:
         return DriftResponse.REPORT if context.observe else DriftResponse.LEAVE

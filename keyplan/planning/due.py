@@ -23,14 +23,10 @@ from keyplan.sdk.capabilities import Capabilities, Rotation
 
 @dataclass(frozen=True, slots=True)
 class TimeResult:
-    """Intents that are due now, and dates of those that will be.
-
-    `ended` is whether the originator-usage period is over.
-    """
+    """Intents that are due now, and dates of those that will be."""
 
     intents: tuple[Intent, ...] = ()
     due: tuple[Due, ...] = ()
-    ended: bool = False
 
     @property
     def rotates_to(self) -> int:
@@ -48,23 +44,25 @@ def what_is_due(
     capabilities: Capabilities,
     now: datetime,
     *,
+    becomes: KeyState,
     pinned: bool = False,
 ) -> TimeResult:
     """Rotation, overlap and expiry of one existing, declared key.
 
+    `becomes` is the state that this plan brings it to; what is due then is done at once.
     A key is `pinned` when others are derived from it: none of its versions may end.
     """
     intents: list[Intent] = []
     due: list[Due] = []
-    ended = False
-    if live.deletion_at is not None:
+    if live.deletion_at is not None and becomes is not KeyState.ACTIVE:
         return TimeResult()
     rotation = wanted.get("rotation")
     if (
         isinstance(rotation, dict)
         and capabilities.rotation is Rotation.PLANNED
         and live.versions
-        and live.state is KeyState.ACTIVE
+        and becomes is KeyState.ACTIVE
+        and not has_expired(wanted, capabilities, now)
     ):
         kept = {"every": rotation["every"]} if pinned else rotation
         rotated = _rotation(address, kept, live, now)
@@ -73,13 +71,32 @@ def what_is_due(
     expiry = wanted.get("expires_at")
     if isinstance(expiry, str):
         ends = parse_instant(expiry, end=True)
-        ended = ends <= now
-        can_end = KeyState.DEACTIVATED in capabilities.states
         if ends > now:
             due.append(Due(address, "expires", ends))
-        elif live.state is KeyState.ACTIVE and can_end:
+        elif becomes is KeyState.ACTIVE and has_expired(wanted, capabilities, now):
             intents.append(Move(KeyState.ACTIVE, KeyState.DEACTIVATED, Reason.DUE))
-    return TimeResult(tuple(intents), tuple(due), ended)
+    due += _certificate_end(address, wanted, live, now)
+    return TimeResult(tuple(intents), tuple(due))
+
+
+def has_expired(wanted: Mapping[str, Value], capabilities: Capabilities, now: datetime) -> bool:
+    """Whether the key's period has ended, where keyplan can end it."""
+    expiry = wanted.get("expires_at")
+    if not isinstance(expiry, str) or KeyState.DEACTIVATED not in capabilities.states:
+        return False
+    return parse_instant(expiry, end=True) <= now
+
+
+def _certificate_end(
+    address: Address, wanted: Mapping[str, Value], live: Observation, now: datetime
+) -> list[Due]:
+    current = live.attributes.get("certificate")
+    if wanted.get("certificate") is None or not isinstance(current, dict):
+        return []
+    ends = current.get("not_after")
+    if not isinstance(ends, str) or parse_instant(ends) <= now:
+        return []
+    return [Due(address, "certificate ends", parse_instant(ends))]
 
 
 def first_rotation(address: Address, wanted: Mapping[str, Value], now: datetime) -> tuple[Due, ...]:

@@ -24,7 +24,9 @@ from keyplan.model.operations import (
     DestroyKey,
     IssueCertificate,
     MoveAlias,
+    ReplicateKey,
     RewrapKey,
+    RotateKey,
     ScheduleDeletion,
 )
 from keyplan.model.values import Unknown, Value
@@ -67,7 +69,7 @@ def order(
     for index, node in enumerate(nodes):
         by_key.setdefault(node.draft.address, []).append(index)
     for indices in by_key.values():
-        indices.sort(key=lambda index: _without_way_back(nodes[index]))
+        indices.sort(key=lambda index: _runs_last(nodes[index]))
         for earlier, later in pairwise(indices):
             nodes[later].after.add(earlier)
     _link_keys(nodes, by_key, edges)
@@ -94,6 +96,12 @@ def order(
 
 def _without_way_back(node: _Node) -> bool:
     return node.inverse.grade is Grade.NONE
+
+
+def _runs_last(node: _Node) -> bool:
+    """Whether it moves behind the rest of its key: not what the rest is about."""
+    makes = isinstance(node.draft.operation, CreateKey | ReplicateKey | CancelDeletion | RotateKey)
+    return _without_way_back(node) and not makes
 
 
 def _link_keys(

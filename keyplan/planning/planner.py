@@ -14,7 +14,8 @@ from datetime import datetime
 
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
-from keyplan.model.keys import Relation
+from keyplan.model.keys import Relation, Tier
+from keyplan.model.resources import Manage
 from keyplan.model.stack import StackMode
 from keyplan.planning.access import AccessView, access_changes, policy_stages
 from keyplan.planning.adopting import diff_imported
@@ -27,6 +28,7 @@ from keyplan.planning.intents import KeyDiff
 from keyplan.planning.lower import lower
 from keyplan.planning.moving import Relocation, relocate, with_renames
 from keyplan.planning.order import order
+from keyplan.planning.performable import unsupported
 from keyplan.planning.refresh import RefreshedState, assume, refresh
 from keyplan.planning.refreshonly import accept_drift
 from keyplan.planning.retire import Leaving, diff_leaving, removal_of
@@ -147,6 +149,7 @@ def make_plan(
             *uncompiled,
             *accepted_gaps(declared),
             *compared.findings,
+            *unsupported(steps, inputs.capabilities),
             *proof.findings,
         ),
         brakes=_brakes(inputs, steps, changes),
@@ -240,10 +243,10 @@ def _results(inputs: _Inputs) -> Iterable[tuple[Address, KeyResult]]:
         leaving = Leaving(
             resource=resource,
             live=live.get(address),
-            capabilities=inputs.capabilities[resource.provider],
-            now=inputs.context.now,
+            world=world,
             removed=removal_of(address, inputs.graph.removed),
             destroying=destroying,
+            observed=_only_observed(inputs, address),
         )
         yield address, diff_leaving(leaving)
 
@@ -260,6 +263,12 @@ def _derived_from(inputs: _Inputs) -> frozenset[Address]:
         address for address, key in inputs.graph.keys.items() if key.relation is Relation.DERIVES
     }
     return frozenset(parent for address in derived if (parent := parents.get(address)))
+
+
+def _only_observed(inputs: _Inputs, address: Address) -> bool:
+    """Whether the declaration says to touch the key in no way, not even to destroy it."""
+    key = inputs.graph.keys.get(address)
+    return key is not None and key.lifecycle.manage is Manage.OBSERVE
 
 
 def _steps(inputs: _Inputs, diffs: Mapping[Address, KeyDiff]) -> tuple[Step, ...]:
@@ -285,11 +294,13 @@ def _brakes(
     inputs: _Inputs, steps: tuple[Step, ...], changes: tuple[ResourceChange, ...]
 ) -> tuple[Brake, ...]:
     resources = inputs.state.resources
-    tiers = {address: str(item.attributes.get("tier", "")) for address, item in resources.items()}
-    tiers |= {address: key.tier.value for address, key in inputs.graph.keys.items()}
+    roots = {address for address, key in inputs.graph.keys.items() if key.tier is Tier.ROOT}
+    roots |= {
+        address for address, item in resources.items() if item.attributes.get("tier") == "root"
+    }
     effects = Effects(
         actions={change.address: change.action for change in changes},
-        tiers=tiers,
+        roots=frozenset(roots),
         existing=sum(item.phase is Phase.LIVE for item in resources.values()),
         lineage=inputs.state.lineage,
     )

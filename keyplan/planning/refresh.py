@@ -61,7 +61,7 @@ def refresh(
     live |= _imported(graph, state, sessions)
     return RefreshedState(
         live=live,
-        aliases=_taken_aliases(graph, state, sessions),
+        aliases=_taken_aliases(graph, live, sessions),
         fingerprints={address: observation.fingerprint for address, observation in live.items()},
         read=len(state.resources),
     )
@@ -103,17 +103,20 @@ def _imported(
 
 
 def _taken_aliases(
-    graph: ResourceGraph, state: State, sessions: Mapping[str, ProviderSession]
+    graph: ResourceGraph,
+    live: Mapping[Address, Observation],
+    sessions: Mapping[str, ProviderSession],
 ) -> dict[tuple[str, str], str]:
+    """Where each declared alias points that its key does not have now."""
     taken: dict[tuple[str, str], str] = {}
     for key in graph.keys.values():
         declared = key.attributes.get("aliases")
         if not isinstance(declared, list):
             continue
-        resource = state.resources.get(key.address)
-        known = resource.elements.get("aliases", frozenset()) if resource else frozenset()
+        seen = live.get(key.address)
+        held = seen.attributes.get("aliases") if seen else None
         for alias in declared:
-            if alias in known or key.provider not in sessions:
+            if (isinstance(held, list) and alias in held) or key.provider not in sessions:
                 continue
             holder = sessions[key.provider].find_alias(str(alias))
             if holder is not None:

@@ -16,7 +16,7 @@ from keyplan.model.keys import KeyState
 from keyplan.model.observations import Observation
 from keyplan.model.resources import Removed, RemovedMode
 from keyplan.model.timing import format_date, format_instant, parse_duration, parse_instant
-from keyplan.planning.diff import KeyResult
+from keyplan.planning.diff import KeyResult, World, ownership
 from keyplan.planning.intents import (
     Destroy,
     Enter,
@@ -40,10 +40,20 @@ class Leaving:
 
     resource: ResourceState
     live: Observation | None
-    capabilities: Capabilities
-    now: datetime
+    world: World
     removed: Removed | None
     destroying: bool  # `keyplan destroy`
+    observed: bool = False  # `lifecycle: {manage: observe}`
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Those of the provider that has the key."""
+        return self.world.capabilities[self.resource.provider]
+
+    @property
+    def now(self) -> datetime:
+        """The instant of the plan."""
+        return self.world.now
 
 
 def removal_of(address: Address, removed: tuple[Removed, ...]) -> Removed | None:
@@ -57,10 +67,13 @@ def removal_of(address: Address, removed: tuple[Removed, ...]) -> Removed | None
 def diff_leaving(leaving: Leaving) -> KeyResult:
     """What happens to a key that is not declared any more."""
     resource, live = leaving.resource, leaving.live
+    if leaving.observed:
+        note = "it is only observed, so it stays as it is"
+        return KeyResult(_diff(leaving, Action.FORGET, (Forget(),), note))
     if live is None:
         return _gone(leaving)
     mode = leaving.removed.mode if leaving.removed else None
-    if mode in (RemovedMode.FORGET, RemovedMode.SUSPEND) and not leaving.destroying:
+    if mode in (RemovedMode.FORGET, RemovedMode.SUSPEND):
         return _forget(leaving, live, suspend=mode is RemovedMode.SUSPEND)
     on_its_way = resource.phase is not Phase.LIVE or live.deletion_at is not None
     if resource.protected and not on_its_way and mode is not RemovedMode.DESTROY:
@@ -94,7 +107,9 @@ def _gone(leaving: Leaving) -> KeyResult:
     """Not there any more: expected after its window, else only said; dropped either way."""
     resource = leaving.resource
     if resource.phase is Phase.PENDING_DELETION:
-        note = f"destroyed when its window ended on {resource.until[:10]}"
+        ended = parse_instant(resource.until) <= leaving.now
+        when = "when" if ended else "before"
+        note = f"destroyed {when} its window ended on {resource.until[:10]}"
         return KeyResult(_diff(leaving, Action.FORGET, (Forget(),), note, due=True))
     if leaving.removed is None and resource.protected:
         return KeyResult(findings=(_protected(leaving),))
@@ -105,7 +120,7 @@ def _forget(leaving: Leaving, live: Observation, *, suspend: bool) -> KeyResult:
     intents: list[Intent] = []
     if suspend and live.state is KeyState.ACTIVE:
         intents.append(Move(KeyState.ACTIVE, KeyState.SUSPENDED, Reason.REMOVED))
-    if live.owner is not None:
+    if live.owner is not None and live.owner.stack == leaving.world.lineage:
         intents.append(Mark(live.owner, None))
     intents.append(Forget())
     note = "it keeps working; keyplan no longer looks after it"
@@ -124,13 +139,13 @@ def _destroy(leaving: Leaving, live: Observation) -> KeyResult:
     ):
         return _pending(leaving, live)
     terms = deletion_terms(resource.attributes)
-    intents: list[Intent] = []
+    intents: list[Intent] = [*_claimed(leaving, live)]
     if live.state is KeyState.ACTIVE:
         intents.append(Move(KeyState.ACTIVE, KeyState.SUSPENDED, _reason(leaving)))
     soak = parse_duration(terms.soak)
     if resource.phase is Phase.SOAKING:
         soaked = parse_instant(resource.until)
-        if soaked > leaving.now and not intents:
+        if soaked > leaving.now and live.state is not KeyState.ACTIVE:
             due = Due(resource.address, "soak ends, deletion is scheduled", soaked)
             return KeyResult(due=(due,))
     elif soak:
@@ -186,12 +201,18 @@ def _pending(leaving: Leaving, live: Observation) -> KeyResult:
     until = parse_instant(resource.until)
     if until > leaving.now:
         return KeyResult(due=(Due(resource.address, "destroyed", until),))
-    intents: tuple[Intent, ...] = (Destroy(),)
+    intents: list[Intent] = [*_claimed(leaving, live)]
     if live.state is KeyState.ACTIVE:
-        intents = (Move(KeyState.ACTIVE, KeyState.SUSPENDED, Reason.DUE), *intents)
+        intents.append(Move(KeyState.ACTIVE, KeyState.SUSPENDED, Reason.DUE))
+    intents.append(Destroy())
     return KeyResult(
-        _diff(leaving, Action.DELETE, intents, "its material is gone for good", due=True)
+        _diff(leaving, Action.DELETE, tuple(intents), "its material is gone for good", due=True)
     )
+
+
+def _claimed(leaving: Leaving, live: Observation) -> list[Intent]:
+    """What another stack owns is taken over before it is destroyed, which a brake guards."""
+    return [] if live.owner is None else ownership(leaving.resource, live, leaving.world)
 
 
 def _protected(leaving: Leaving) -> Finding:

@@ -15,6 +15,7 @@ from keyplan.model.keys import KeyState
 from keyplan.model.operations import (
     ChangeState,
     CreateGrant,
+    DeleteAlias,
     DestroyKey,
     DestroyVersion,
     MoveAlias,
@@ -35,6 +36,7 @@ _WEIGHTY = (
     PutPolicy,
     CreateGrant,
     RevokeGrant,
+    DeleteAlias,
     MoveAlias,
     RetireVersion,
     DestroyVersion,
@@ -44,10 +46,14 @@ _WEIGHTY = (
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What a plan does to each key, as far as brakes care. `existing` counts keys in the state."""
+    """What a plan does to each key, as far as brakes care. `existing` counts keys in the state.
+
+    `roots` are root keys by the state or by the declaration: another tier in the same
+    change does not take a root's guard away.
+    """
 
     actions: Mapping[Address, Action]
-    tiers: Mapping[Address, str]
+    roots: frozenset[Address]
     existing: int
     lineage: str
 
@@ -84,11 +90,7 @@ def _irreversible(steps: Sequence[Step]) -> Brake | None:
 
 
 def _root(steps: Sequence[Step], effects: Effects) -> Brake | None:
-    found = [
-        step
-        for step in steps
-        if effects.tiers.get(step.address) == "root" and _puts_out_of_use(step)
-    ]
+    found = [step for step in steps if step.address in effects.roots and _puts_out_of_use(step)]
     if not found:
         return None
     why = f"a root key is suspended or destroyed: {_list(step.address for step in found)}"
@@ -106,24 +108,27 @@ def _puts_out_of_use(step: Step) -> bool:
 
 
 def _too_many_deletes(steps: Sequence[Step], effects: Effects, safety: Safety) -> Brake | None:
-    leaving = [
-        step
-        for step in steps
-        if isinstance(step.operation, ScheduleDeletion | DestroyKey)
-        or step.settlement.phase in (Phase.SOAKING, Phase.PENDING_DELETION)
-    ]
+    leaving = [step for step in steps if _on_the_way_out(step)]
     if _within(leaving, effects.existing, safety.max_delete, safety):
         return None
     why = _share(leaving, "destroyed", effects.existing, safety.max_delete)
     return Brake(BrakeName.MAX_DELETE, why, _numbers(leaving))
 
 
+def _on_the_way_out(step: Step) -> bool:
+    return isinstance(step.operation, ScheduleDeletion | DestroyKey) or (
+        step.settlement.phase in (Phase.SOAKING, Phase.PENDING_DELETION)
+    )
+
+
 def _too_many_updates(steps: Sequence[Step], effects: Effects, safety: Safety) -> Brake | None:
+    leaving = {step.address for step in steps if _on_the_way_out(step)}
     changed = [
         step
         for step in steps
         if isinstance(step.operation, _WEIGHTY)
-        and effects.actions.get(step.address) is Action.UPDATE
+        and effects.actions.get(step.address) in (Action.UPDATE, Action.FORGET)
+        and step.address not in leaving
     ]
     if _within(changed, effects.existing, safety.max_update, safety):
         return None

@@ -7,6 +7,7 @@ attribute that is unset is `None`, as providers report it; one that is absent is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
@@ -58,12 +59,20 @@ def observed(resource: ResourceState, observation: Observation) -> ResourceState
     """
     before = resource.attributes
     kept = (resource.recorded | observation.unreadable) & before.keys()
+    attributes = {**observation.attributes, **{name: before[name] for name in kept}}
     return replace(
         resource,
-        attributes={**observation.attributes, **{name: before[name] for name in kept}},
+        attributes=_never_looser(before, attributes),
         owner=observation.owner,
         versions=tuple(sorted(observation.versions, key=lambda version: version.number)),
     )
+
+
+def _never_looser(before: Mapping[str, Value], after: dict[str, Value]) -> dict[str, Value]:
+    """A key that was marked compromised stays so, whoever enabled it (LANGUAGE.md §3)."""
+    if before.get("state") != KeyState.COMPROMISED or after.get("state") == KeyState.DESTROYED:
+        return after
+    return {**after, "state": KeyState.COMPROMISED.value}
 
 
 def symbolic(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
@@ -138,7 +147,8 @@ def _taken_over(resource: ResourceState, values: dict[str, Value]) -> ResourceSt
     observed = resource.attributes.keys() - resource.recorded
     seen = {name: value for name, value in values.items() if name in observed}
     rest = {name: value for name, value in values.items() if name not in observed}
-    return recorded(replace(resource, attributes={**resource.attributes, **seen}), rest)
+    attributes = _never_looser(resource.attributes, {**resource.attributes, **seen})
+    return recorded(replace(resource, attributes=attributes), rest)
 
 
 def recorded(resource: ResourceState, values: dict[str, Value]) -> ResourceState:
@@ -182,7 +192,8 @@ def _facts(operation: CreateKey) -> dict[str, Value]:
 
 
 def _set(resource: ResourceState, name: str, value: Value) -> ResourceState:
-    return replace(resource, attributes={**resource.attributes, name: value})
+    attributes = {**resource.attributes, name: value}
+    return replace(resource, attributes=_never_looser(resource.attributes, attributes))
 
 
 def _map(resource: ResourceState, name: str) -> dict[str, Value]:

@@ -115,6 +115,14 @@ OTHERS = {
         "Versions that keys are derived from never end",
         "A derived key is made again from the version it came from, so that version must stay.",
     ),
+    "KP-PLAN-012": (
+        "The provider does not perform a step",
+        "Its manifest lacks the operation, so apply would stop there half-way through.",
+    ),
+    "KP-PLAN-013": (
+        "A new key has already expired",
+        "It would be deactivated by the next apply, before anything could use it.",
+    ),
     "KP-POL-005": (
         "A gap that was accepted changes what a policy does",
         (
@@ -244,6 +252,8 @@ REMEDIES = {
     "KP-POL-002": "Change the key; the message names the line of the policy, too.",
     "KP-POL-003": "Remove what cannot be enforced, or accept it anew with another end.",
     "KP-PLAN-011": "Write only `every`; destroy the derived keys first to end old versions.",
+    "KP-PLAN-012": "Take the change back; `keyplan providers TYPE` lists what is performed.",
+    "KP-PLAN-013": "Give it a later `expires_at`, or none.",
     "KP-POL-005": "Nothing, while the gap is accepted; remove the condition or the gap when it ends.",
     "KP-POL-004": "Change the statement that is named, or accept the gap in `unenforced`.",
     "KP-PROV-001": "Correct the setting; `keyplan providers TYPE` shows the provider.",
