@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from keyplan.applying import closing
+from keyplan.applying.faithful import check_brakes, check_steps
 from keyplan.applying.known import Known
 from keyplan.applying.leasing import leased
 from keyplan.applying.live import LiveCheck
@@ -66,9 +67,9 @@ def apply_plan(
     """Perform a plan and save the state; the report says what became of each step.
 
     `allowed` names the brakes that may be released. Raises `BlockedPlanError`,
-    `StalePlanError` or `BusyError` if nothing may be done, `StateError` if the journal
-    or the state cannot be written (the message says what was done), and whatever error
-    stopped the run before its first write.
+    `PlanFileError`, `StalePlanError` or `BusyError` if nothing may be done, `StateError` if
+    the journal or the state cannot be written (the message says what was done), and
+    whatever error stopped the run before its first write.
     """
     check_allowed(plan, allowed)
     around = Surroundings(sessions, options, clock, observer, interrupt or Interrupt())
@@ -84,6 +85,8 @@ def apply_plan(
         check_state(plan, snapshot)
         check_clock(plan, clock.now())
         check_sessions(plan, sessions)
+        check_steps(plan, sessions)
+        check_brakes(plan, snapshot.state, allowed)
         run = _Run(plan, store, lease, snapshot, around, new_run(clock.now()), clock.monotonic())
         return run.perform(allowed)
 

@@ -70,6 +70,12 @@ def brakes(steps: Sequence[Step], effects: Effects, safety: Safety) -> tuple[Bra
     return tuple(brake for brake in found if brake is not None)
 
 
+def unconditional_brakes(steps: Sequence[Step], effects: Effects) -> tuple[Brake, ...]:
+    """The brakes that rest on steps and state alone: no setting of a stack turns them off."""
+    found = (_irreversible(steps), _root(steps, effects), _takeover(steps, effects))
+    return tuple(brake for brake in found if brake is not None)
+
+
 def _numbers(steps: Iterable[Step]) -> tuple[int, ...]:
     return tuple(step.number for step in steps)
 

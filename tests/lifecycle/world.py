@@ -11,7 +11,6 @@ from keyplan.applying.apply import apply_plan
 from keyplan.applying.options import ApplyOptions, Interrupt
 from keyplan.applying.recovery import close_open_run
 from keyplan.model.address import Address
-from keyplan.model.inverses import inverse_of
 from keyplan.model.observations import OwnerMark
 from keyplan.model.operations import CreateKey, Operation, RemoteOperation
 from keyplan.plans.changes import Action, OutputChange, Reason, ResourceChange
@@ -19,6 +18,7 @@ from keyplan.plans.findings import Brake, Finding
 from keyplan.plans.plan import Plan, PlanMode, Step
 from keyplan.plans.recovery import RecoveryReport
 from keyplan.plans.reports import ApplyEvent, ApplyReport
+from keyplan.plans.ways_back import way_back
 from keyplan.sdk.provider import Bindings, OpenContext, Outcome, Provider
 from keyplan.session.session import ProviderSession
 from keyplan.state.entries import Entry, Settlement
@@ -177,10 +177,10 @@ class World:
                     address=address,
                     provider=provider(operation),
                     operation=operation,
-                    inverse=inverse_of(operation, supported=self.plugin.capabilities().operations),
+                    inverse=way_back(operation, self.plugin.capabilities()),
                     settlement=draft.settlement,
                     reason=draft.reason,
-                    call=operation.name,
+                    call=self.plugin.capabilities().call(operation.name),
                     expects=expects,
                     depends_on=draft.after,
                 )
