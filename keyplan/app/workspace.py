@@ -30,6 +30,9 @@ from keyplan.session.session import ProviderSession, open_session
 from keyplan.state.model import StateSnapshot
 from keyplan.state.snapshot import load_snapshot
 
+_POLL = 0.25
+"""Seconds between two looks at a lock."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -131,6 +134,15 @@ class Workspace:
         except StateError as error:
             error.target = error.target or self.store.describe()
             raise
+
+    def wait_for_other_run(self, seconds: float) -> None:
+        """Return when nobody holds the state any more, or when the time is over."""
+        until = self.clock.monotonic() + seconds
+        while self.store.holder() is not None:
+            remaining = until - self.clock.monotonic()
+            if remaining <= 0:
+                return
+            self.clock.sleep(min(_POLL, remaining))
 
     def idle_snapshot(self) -> StateSnapshot:
         """As `snapshot`; raises `BusyError` if a run did not end, since the state then lags."""

@@ -48,6 +48,8 @@ def apply_saved(terminal: Terminal, plan: Plan, flags: ApplyFlags) -> int:
 def plan_and_apply(terminal: Terminal, asked: PlanOptions, flags: ApplyFlags, *, verb: str) -> int:
     """Plan, show, ask, and perform what was shown."""
     workspace = workspace_of(terminal)
+    if flags.lock_timeout > 0:
+        workspace.wait_for_other_run(flags.lock_timeout)
     result = plan_stack(workspace, asked)
     plan = result.plan
     show_warnings(terminal, result.warnings)

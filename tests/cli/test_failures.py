@@ -247,3 +247,26 @@ def test_a_file_that_cannot_even_be_staged_is_an_error(
     result = keyplan("plan", "--out", "no/such/folder/plan")
     assert result.code == 1
     assert "cannot be written" in result.err
+
+
+def test_an_apply_waits_for_another_run_as_long_as_it_was_told(keyplan: Run, stack: Path) -> None:
+    text = STACK.replace("hsm.db}", "hsm.db, faults: {latency: 0.4}}")
+    (stack / "keyplan.yaml").write_text(text)
+    first = subprocess.Popen(
+        [sys.executable, "-m", "keyplan.cli", "apply", "--auto-approve"],
+        cwd=stack,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    journals = stack / ".keyplan" / "journal"
+    try:
+        deadline = time.monotonic() + 20
+        while not list(journals.glob("*.jsonl")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert first.poll() is None
+        assert "is running keyplan apply" in keyplan("apply", "--auto-approve").err
+        waited = keyplan("apply", "--auto-approve", "--lock-timeout", "30s")
+    finally:
+        assert first.wait(30) == 0
+    assert waited.code == 0, waited.err
+    assert "No changes" in waited.out
