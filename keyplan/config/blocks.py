@@ -113,6 +113,16 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """A `moved` entry as written: addresses of a key, of all keys of a block, or of a module."""
+
+    source: str
+    target: str
+    source_place: Place
+    target_place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """A stack as it was written, with variables and locals evaluated.
 
@@ -130,6 +140,8 @@ class Configuration:
     policies: Mapping[str, Block] = field(default_factory=dict)
     keys: Mapping[str, Block] = field(default_factory=dict)
     outputs: Mapping[str, Block] = field(default_factory=dict)
+    imports: tuple[Block, ...] = ()
+    moved: tuple[Move, ...] = ()
     removed: tuple[tuple[Removed, Place], ...] = ()
     failed: frozenset[str] = frozenset()
     warnings: tuple[Diagnostic, ...] = ()

@@ -56,7 +56,7 @@ _DECLARATIONS = {
     "KP-DECL-011": CodeInfo(
         "A block that there is not",
         "The blocks are keyplan, variable, locals, defaults, provider, principal, policy, key, "
-        "output and removed; `defaults` has key, policy and principal.",
+        "output, import, moved and removed; `defaults` has key, policy and principal.",
     ),
     "KP-DECL-012": CodeInfo(
         "A template where none is read",
@@ -117,6 +117,16 @@ _DECLARATIONS = {
         "An identity that is not used",
         "A principal has a name with a provider that is neither installed nor declared. Stacks "
         "that share principals may ignore the warning.",
+    ),
+    "KP-DECL-034": CodeInfo(
+        "An `import` entry cannot be used",
+        "`to` is the address of a declared key, `id` what its provider calls the existing one; "
+        "a key comes in once, under one address.",
+    ),
+    "KP-DECL-035": CodeInfo(
+        "A `moved` entry cannot be used",
+        "`from` is an address that is no longer declared, `to` one that is: of a key, of all "
+        "instances of a block, or of a module. Each moves once, and no circle leads back.",
     ),
 }
 

@@ -15,6 +15,7 @@ from keyplan.config.language import (
     BLOCKS,
     DEFAULTS,
     LATER_BLOCKS,
+    LIST_BLOCKS,
     NAME,
     NAME_SAYS,
     RESERVED,
@@ -46,7 +47,9 @@ class Declarations:
     defaults: dict[str, dict[str, Entry]] = field(
         default_factory=lambda: {name: {} for name in DEFAULTS}
     )
-    removed: list[Node] = field(default_factory=list)
+    lists: dict[str, list[Node]] = field(
+        default_factory=lambda: {name: [] for name in LIST_BLOCKS}
+    )
     complete: bool = True
 
 
@@ -80,8 +83,8 @@ def _add_block(block: str, entry: Entry, result: Declarations, report: Report) -
             f"{block} is not a block",
             advice=f"Write {habit}." if habit else suggest_or_list(block, BLOCKS, "Blocks"),
         )
-    elif block == "removed":
-        _add_removed(entry, result, report)
+    elif block in LIST_BLOCKS:
+        _add_list(block, entry, result, report)
     elif isinstance(entry.value, MapNode):
         for name, inner in entry.value.entries.items():
             _add_entry(block, name, inner, result, report)
@@ -94,15 +97,22 @@ def _add_block(block: str, entry: Entry, result: Declarations, report: Report) -
         )
 
 
-def _add_removed(entry: Entry, result: Declarations, report: Report) -> None:
+_EXAMPLES = {
+    "import": "{to: key.name, id: its-id}",
+    "moved": "{from: key.old, to: key.new}",
+    "removed": "{from: key.old, mode: forget}",
+}
+
+
+def _add_list(block: str, entry: Entry, result: Declarations, report: Report) -> None:
     if isinstance(entry.value, ListNode):
-        result.removed.extend(entry.value.items)
+        result.lists[block].extend(entry.value.items)
     elif not _is_empty(entry.value):
         report.error(
             "KP-DECL-003",
             at(entry.value),
-            "removed is not a list",
-            advice="Write `- {from: key.old, mode: forget}` below it.",
+            f"{block} is not a list",
+            advice=f"Write `- {_EXAMPLES[block]}` below it.",
         )
 
 

@@ -32,11 +32,14 @@ SID_SAYS = "a letter, then letters and digits: it becomes the statement's Sid"
 
 BLOCKS = (
     "keyplan", "variable", "locals", "defaults", "provider", "principal", "policy", "key",
-    "output", "removed",
+    "output", "import", "moved", "removed",
 )  # fmt: skip
 """Top-level blocks that work."""
 
-LATER_BLOCKS = ("module", "import", "moved", "guardrail")
+LIST_BLOCKS = ("import", "moved", "removed")
+"""Those that are lists of entries; all others are maps of names."""
+
+LATER_BLOCKS = ("module", "guardrail")
 """Top-level blocks of the language that are not there yet."""
 
 RESERVED = ("migration", "approval", "token", "data", "generation", "material")

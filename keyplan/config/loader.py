@@ -16,6 +16,7 @@ from keyplan.config.decode import Prepared
 from keyplan.config.decode_blocks import BlockReader, provider_fields
 from keyplan.config.decode_collections import RecordCodec
 from keyplan.config.decode_scalars import Mode
+from keyplan.config.entries import read_imports, read_moved, read_removed
 from keyplan.config.expressions import Scope
 from keyplan.config.fields import Field, Kind, Record
 from keyplan.config.language import OUTPUT, VARIABLE
@@ -25,7 +26,7 @@ from keyplan.config.locals import ABSENT, evaluate_locals
 from keyplan.config.names import Values
 from keyplan.config.report import Report, at_key, suggest, suggest_or_list
 from keyplan.config.source import StackFiles, read_stack
-from keyplan.config.stack import read_providers, read_removed, read_stack_block
+from keyplan.config.stack import read_providers, read_stack_block
 from keyplan.config.tree import Entry, MapNode
 from keyplan.config.variables import VariableInputs, collect, evaluate_variables
 from keyplan.diagnostics import Diagnostics, Severity
@@ -98,7 +99,9 @@ def read(
         policies=reader.blocks("policy", POLICY, provider_fields(plugins)),
         keys=keys,
         outputs=reader.blocks("output", OUTPUT, ()),
-        removed=read_removed(declarations.removed, report),
+        imports=read_imports(declarations.lists["import"], report.about("import")),
+        moved=read_moved(declarations.lists["moved"], report.about("moved")),
+        removed=read_removed(declarations.lists["removed"], report),
         failed=frozenset({*reader.failed, *(f"provider.{name}" for name in failed_providers)}),
         warnings=tuple(
             item for item in diagnostics.in_order() if item.severity is not Severity.ERROR

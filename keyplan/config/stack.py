@@ -1,8 +1,8 @@
-"""The `keyplan` block, `provider` blocks and `removed`: what becomes model values at once."""
+"""The `keyplan` block and `provider` blocks: what becomes model values at once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from keyplan import __version__
 from keyplan.config.decode import Decoded, evaluate
@@ -10,13 +10,11 @@ from keyplan.config.decode_collections import RecordCodec
 from keyplan.config.decode_scalars import Mode, PlainCodec
 from keyplan.config.expressions import Scope
 from keyplan.config.fields import Kind, Plain
-from keyplan.config.language import KEYPLAN, REMOVED
+from keyplan.config.language import KEYPLAN
 from keyplan.config.providers import check_settings
-from keyplan.config.report import Place, Report, at, at_key, suggest, suggest_or_list
-from keyplan.config.tree import Entry, MapNode, Node, ScalarNode
+from keyplan.config.report import Report, at, at_key, suggest, suggest_or_list
+from keyplan.config.tree import Entry, MapNode, ScalarNode
 from keyplan.config.version import satisfies
-from keyplan.model.address import Address
-from keyplan.model.resources import Removed, RemovedMode
 from keyplan.model.stack import ProviderBlock, Safety, Stack, StackMode, StoreBlock
 from keyplan.model.values import Value
 from keyplan.sdk.provider import Plugin
@@ -144,33 +142,3 @@ def _settings(instance: str, entry: Entry, scope: Scope, report: Report) -> dict
             advice="Write its settings as a map, or {} for none.",
         )  # fmt: skip
     return None
-
-
-def read_removed(nodes: Sequence[Node], report: Report) -> tuple[tuple[Removed, Place], ...]:
-    """The `removed` entries, each with its place."""
-    codec = RecordCodec(REMOVED, Mode("removed", Kind.LITERAL))
-    result: list[tuple[Removed, Place]] = []
-    for node in nodes:
-        fields = codec.decode(node, report)
-        if not isinstance(fields, dict) or not {"from", "mode"} <= fields.keys():
-            continue
-        pattern = str(fields["from"])
-        place = at(node.entries["from"].value) if isinstance(node, MapNode) else at(node)
-        if _names_a_key(pattern):
-            mode = RemovedMode(str(fields["mode"]))
-            result.append((Removed(pattern, mode, place.position), place))
-            continue
-        report.error(
-            "KP-DECL-027",
-            place,
-            f"{pattern} is not the address of a key",
-            advice="""Write key.name, 'key.name["instance"]' or 'key.name["*"]'.""",
-        )
-    return tuple(result)
-
-
-def _names_a_key(pattern: str) -> bool:
-    try:
-        return Address(pattern.replace("*", "x")).kind == "key"
-    except ValueError:
-        return False

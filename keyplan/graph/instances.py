@@ -21,7 +21,7 @@ from keyplan.model.address import Address
 from keyplan.model.values import Value
 
 _TEXT = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
-_NO_EACH = Absent("each", "the block has no for_each")
+NO_EACH = Absent("each", "the block has no for_each")
 _NOT_YET = {
     name: Absent(name, "for_each and declare are evaluated before anything is linked")
     for name in ("key", "policy", "principal", "this", "module")
@@ -39,7 +39,7 @@ class Instance:
     @property
     def each_name(self) -> object:
         """What the name `each` means in its fields."""
-        return _NO_EACH if self.each is None else self.each
+        return NO_EACH if self.each is None else self.each
 
 
 @dataclass(slots=True)
@@ -89,14 +89,22 @@ def expand(
     return Declared(kind, families, frozenset(name.removeprefix(prefix) for name in failed))
 
 
+def each_of(
+    block: Block, configuration: Configuration, report: Report
+) -> Mapping[str | None, Mapping[str, Value] | None] | None:
+    """What `each` is in every instance, by key; one `None` without `for_each`.
+
+    `None` if `for_each` could not be used, which was reported.
+    """
+    return _entries(block, configuration, report) if block.wrote("for_each") else {None: None}
+
+
 def _family(block: Block, configuration: Configuration, report: Report) -> Family:
     family = Family(block, keyed=block.wrote("for_each"))
     if not family.keyed and not block.wrote("declare"):
         family.instances[None] = Instance(Address(block.address), block)
         return family
-    entries: Mapping[str | None, Mapping[str, Value] | None] | None = {None: None}
-    if family.keyed:
-        entries = _entries(block, configuration, report)
+    entries = each_of(block, configuration, report)
     if entries is None:
         family.failed = True
         return family
@@ -132,7 +140,7 @@ def _entries(
     """`each` by key; `None` if it was reported."""
     if "for_each" not in block.repeat:
         return None
-    value = evaluate(block.repeat["for_each"], _scope(_NO_EACH, configuration), report)
+    value = evaluate(block.repeat["for_each"], _scope(NO_EACH, configuration), report)
     if isinstance(value, Invalid):
         return None
     pairs: list[tuple[Value, Value]]

@@ -16,18 +16,19 @@ from keyplan.config.blocks import Block, Configuration, Positions, Snippets
 from keyplan.config.collector import collector_paused
 from keyplan.config.expressions import Scope
 from keyplan.config.loader import VariableInputs, read
-from keyplan.config.report import Report, related
+from keyplan.config.report import Report
 from keyplan.diagnostics import ConfigurationError, Diagnostic, Diagnostics
 from keyplan.graph.drafts import Draft
+from keyplan.graph.entries import imported_keys, moved_keys, removed_keys
 from keyplan.graph.instances import expand
 from keyplan.graph.keys import Keys
 from keyplan.graph.policies import Policies
 from keyplan.graph.principals import evaluate_principals
 from keyplan.graph.resources import ResourceGraph
 from keyplan.graph.world import World
-from keyplan.model.address import Address, matches
+from keyplan.model.address import Address
 from keyplan.model.policies import EffectivePolicy
-from keyplan.model.resources import DesiredKey, Removed
+from keyplan.model.resources import DesiredKey
 from keyplan.model.stack import OutputBlock
 from keyplan.sdk.provider import Plugin
 
@@ -91,6 +92,58 @@ def link_into(
     diagnostics: Diagnostics,
 ) -> ResourceGraph:
     """As `link`, with mistakes added to `diagnostics`; the graph lacks what they spoilt."""
+    world, keys = _evaluated(configuration, plugins, now, diagnostics)
+    policies = Policies(world, keys.names, keys.drafts.values())
+    policies.evaluate_shared()
+    finish = _Finish(policies)
+    desired = {address: finish.key(draft) for address, draft in keys.drafts.items()}
+    return ResourceGraph(
+        stack=configuration.stack,
+        providers=configuration.providers,
+        principals=world.principal_values,
+        keys=desired,
+        edges={address: tuple(keys.edges[address]) for address in desired},
+        removed=removed_keys(world),
+        moved=moved_keys(world),
+        imported=imported_keys(world, keys),
+        outputs=_outputs(configuration, keys, diagnostics),
+    )
+
+
+def load_scope(
+    root: Path,
+    *,
+    inputs: VariableInputs | None = None,
+    plugins: Mapping[str, Plugin],
+    environment: Mapping[str, str],
+    now: datetime | None = None,
+) -> Mapping[str, object]:
+    """What an expression of the stack at `root` may read, by name, once keys are linked.
+
+    Raises `ConfigurationError`.
+    """
+    diagnostics = Diagnostics()
+    configuration = read(
+        root,
+        inputs=inputs or VariableInputs(),
+        plugins=plugins,
+        environment=environment,
+        diagnostics=diagnostics,
+    )
+    if configuration is None:
+        raise ConfigurationError(diagnostics.in_order())
+    _, keys = _evaluated(configuration, plugins, now, diagnostics)
+    diagnostics.raise_if_errors()
+    return keys.names
+
+
+def _evaluated(
+    configuration: Configuration,
+    plugins: Mapping[str, Plugin],
+    now: datetime | None,
+    diagnostics: Diagnostics,
+) -> tuple[World, Keys]:
+    """All instances, and every key in dependency order."""
     report = Report(diagnostics)
     principals = expand("principal", configuration.principals, configuration, report)
     world = World(
@@ -106,19 +159,7 @@ def link_into(
     )
     keys = Keys(world)
     keys.evaluate()
-    policies = Policies(world, keys.names, keys.drafts.values())
-    policies.evaluate_shared()
-    finish = _Finish(policies)
-    desired = {address: finish.key(draft) for address, draft in keys.drafts.items()}
-    return ResourceGraph(
-        stack=configuration.stack,
-        providers=configuration.providers,
-        principals=world.principal_values,
-        keys=desired,
-        edges={address: tuple(keys.edges[address]) for address in desired},
-        removed=_removed(world),
-        outputs=_outputs(configuration, keys, diagnostics),
-    )
+    return world, keys
 
 
 def _used(configuration: Configuration) -> list[str]:
@@ -161,25 +202,6 @@ class _Finish:
         if found is None:
             found = self._places[block.name] = (Positions(block), Snippets(block))
         return found
-
-
-def _removed(world: World) -> tuple[Removed, ...]:
-    """The `removed` entries; one that names a key which is still declared is an error."""
-    for entry, place in world.configuration.removed:
-        if "*" in entry.pattern:
-            found = (item for item in world.keys if matches(entry.pattern, item.address))
-            instance = next(found, None)
-        else:
-            instance = world.keys.get(Address(entry.pattern))
-        if instance is not None:
-            world.report(instance.address).error(
-                "KP-DECL-027",
-                place,
-                f"{instance.address} is removed and still declared",
-                advice="Remove its declaration, or this entry.",
-                also=(related("declared here", instance.block.place),),
-            )
-    return tuple(entry for entry, _ in world.configuration.removed)
 
 
 def _outputs(

@@ -78,6 +78,14 @@ class Address(str):
         )
 
 
+def names_a_module(text: str) -> bool:
+    """Whether text is the address of a module: `module.tenant["acme"]`, `module.a.module.b`."""
+    position, whole = 0, f"{text}."
+    while step := _STEP.match(whole, position):
+        position = step.end()
+    return 0 < position == len(whole)
+
+
 def quote(text: str) -> str:
     """Text as an index writes it: in double quotes, `"` and `\\` escaped."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')

@@ -118,6 +118,9 @@ class Draft:
                 return RANK[self.operation.name]
 
 
+_NO_PARENT = Settlement(drop=("parent",))
+
+
 def lower(diff: KeyDiff, capabilities: Capabilities) -> list[Draft]:
     """The operations that make one key as it should be, in their order within the key."""
     drafts = list(_from_intents(diff, capabilities))
@@ -218,7 +221,10 @@ def _from_intent(
         case Rename(source, identifier):
             return _draft(diff, RenameKey(target, source, identifier), Reason.MOVED)
         case Adopt(identifier):
-            return _draft(diff, AdoptKey(target, identifier), Reason.ADOPT)
+            # The provider knows the parent by an id, the state by its address, if at all.
+            above = diff.resource.attributes.get("parent") if diff.resource else None
+            settlement = Settlement(record={"parent": above}) if above else _NO_PARENT
+            return _draft(diff, AdoptKey(target, identifier), Reason.ADOPT, settlement)
         case Forget():
             identifier = diff.resource.id if diff.resource else ""
             return _draft(diff, ForgetKey(target, identifier), diff.reason)

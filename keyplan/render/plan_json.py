@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from keyplan.model.encoding import encode_operation, encode_value
-from keyplan.model.operations import DestroyKey, ScheduleDeletion
+from keyplan.model.operations import AdoptKey, DestroyKey, ScheduleDeletion
 from keyplan.model.timing import format_instant
 from keyplan.plans.changes import AccessChange
 from keyplan.plans.findings import Finding
@@ -34,6 +34,11 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         for step in plan.steps
         if isinstance(step.operation, ScheduleDeletion | DestroyKey)
     )
+    importing = {
+        step.operation.target: step.operation.id
+        for step in plan.steps
+        if isinstance(step.operation, AdoptKey)
+    }
     return {
         "format_version": FORMAT_VERSION,
         "planned_values": state_values(
@@ -41,7 +46,10 @@ def plan_document(plan: Plan) -> dict[str, Any]:
             {item.name: item.after for item in plan.outputs},
         ),
         "resource_drift": drift_changes(plan.drift),
-        "resource_changes": [resource_change(item, destroying) for item in plan.changes],
+        "resource_changes": [
+            resource_change(item, destroying, importing.get(item.address, ""))
+            for item in plan.changes
+        ],
         "output_changes": {item.name: change_of(item.before, item.after) for item in plan.outputs},
         "prior_state": {
             "format_version": STATE_FORMAT,

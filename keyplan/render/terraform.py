@@ -32,18 +32,26 @@ def address_fields(address: Address) -> dict[str, Any]:
 
 
 def resource_change(
-    change: ResourceChange, destroying: frozenset[int] = frozenset()
+    change: ResourceChange, destroying: frozenset[int] = frozenset(), importing: str = ""
 ) -> dict[str, Any]:
-    """One entry of `resource_changes`. `destroying` are the steps that end a key."""
+    """One entry of `resource_changes`.
+
+    `destroying` are the steps that end a key, `importing` is the id of a key that comes in.
+    """
     actions = [change.action.value]
     if change.action is not Action.DELETE and destroying.intersection(change.steps):
         actions = [Action.DELETE.value]
     before = None if change.before is None else dict(change.before)
     after = None if change.after is None else dict(change.after)
+    previous = {} if change.previous is None else {"previous_address": str(change.previous)}
+    document = {**change_of(before, after), "actions": actions}
+    if importing:
+        document["importing"] = {"id": importing}
     return {
         **address_fields(change.address),
+        **previous,
         "provider_name": change.provider,
-        "change": {**change_of(before, after), "actions": actions},
+        "change": document,
         "action_reason": change.reason.value,
     }
 

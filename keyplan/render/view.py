@@ -24,8 +24,12 @@ class PlanView:
 
     @cached_property
     def changes(self) -> tuple[ResourceChange, ...]:
-        """The changes that do something."""
-        return tuple(item for item in self.plan.changes if item.action is not Action.NO_OP)
+        """The changes that do something; an address that changes is one."""
+        return tuple(
+            item
+            for item in self.plan.changes
+            if item.action is not Action.NO_OP or item.previous is not None
+        )
 
     @cached_property
     def by_address(self) -> Mapping[Address, ResourceChange]:
