@@ -17,7 +17,7 @@ from keyplan.config.decode import Deferred, Prepared, evaluate
 from keyplan.config.decode_collections import compile_shape
 from keyplan.config.decode_scalars import Mode
 from keyplan.config.expressions import FileReader, Scope
-from keyplan.config.fields import Items, Kind, Shape, Table, Text
+from keyplan.config.fields import Items, Kind, Plain, Record, Shape, Table, Text
 from keyplan.config.report import INVALID, Invalid, Place, Report, at, at_key, suggest
 from keyplan.config.source import FileAccessError, SourceFile, read_file_below
 from keyplan.config.tree import Entry, ListNode, MapNode, Node, ScalarNode, parse, parse_any
@@ -87,8 +87,15 @@ def collect(
     given: dict[str, Given] = {}
     for name in declared:
         text = environment.get(PREFIX + name)
-        if text is not None:
-            given[name] = _given_text(f"{PREFIX}{name}", text)
+        if text is None:
+            continue
+        if any("\ud800" <= character <= "\udfff" for character in text):  # octets, not text
+            report.error(
+                "KP-DECL-021", None, f"{PREFIX}{name} is not UTF-8 text",
+                advice="Set it to text in UTF-8.",
+            )  # fmt: skip
+            continue
+        given[name] = _given_text(f"{PREFIX}{name}", text)
     for path in _automatic(root):
         _read_file(path, path.name, declared, given, report)
     for kind, text in inputs.assignments:
@@ -180,7 +187,7 @@ def _value(name: str, entry: Entry, shape: Shape, given: Given | None, report: R
 
 def _from_text(shape: Shape, node: ScalarNode, report: Report) -> Node:
     """Text of the command line or the environment as the variable's type reads it."""
-    if isinstance(shape, Items | Table):
+    if isinstance(shape, Items | Table | Record | Plain):
         parsed = parse_any(node.file, report.diagnostics)
         return parsed if isinstance(parsed, ListNode | MapNode) else node
     return ScalarNode(node.text, 1, 1, node.file, quoted=isinstance(shape, Text))

@@ -16,6 +16,7 @@ from pathlib import Path
 import typer
 
 from keyplan.errors import NotFoundError, RejectedError, UsageError
+from keyplan.model.printable import printable
 from keyplan.model.secrets import SecretReference
 from keyplan_hsm.dataplane import DataPlane
 from keyplan_hsm.device import Device
@@ -84,7 +85,8 @@ def initialise(where: Where) -> str:
         raise RejectedError("the HSM could not be made", target=str(where.store))
     sealed = "its PIN" if facts.lock["kind"] == "pin" else f"{where.store.name}.unlock beside it"
     return (
-        f"Made the HSM emulator {facts.serial} in {where.store}, unlocked by {sealed}.\n"
+        f"Made the HSM emulator {facts.serial} in {printable(str(where.store))}, unlocked by "
+        f"{printable(sealed)}.\n"
         "It is software for development and tests, not hardware."
     )
 

@@ -49,11 +49,11 @@ def status(store: Path, *, as_json: bool) -> str:
         )
     by_state = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     details = f" ({by_state}{f'; {pending} pending deletion' if pending else ''})"
-    seal = f"PIN ({kdf})" if sealed == "pin" else f"unlock file {store.name}.unlock"
+    seal = f"PIN ({kdf})" if sealed == "pin" else f"unlock file {printable(store.name)}.unlock"
     return "\n".join(
         (
             f"HSM emulator: {NOTICE}",
-            f"  store      {store}",
+            f"  store      {printable(str(store))}",
             f"  serial     {facts.serial}, made {facts.created_at}",
             f"  sealed by  {seal}",
             f"  keys       {states.total()}{details if states else ''}",

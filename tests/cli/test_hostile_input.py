@@ -82,3 +82,10 @@ def test_a_store_that_cannot_be_made_is_refused_and_leaves_no_open_run(
     assert "cannot be made" in result.out
     assert "resume" not in result.out
     assert keyplan("plan").code == 0
+
+
+def test_a_variable_in_another_encoding_is_named_and_not_shown(keyplan: Run) -> None:
+    result = keyplan("plan", env={"KEYPLAN_VAR_team": "cards\udcff"})
+    assert result.code == 1
+    assert "KEYPLAN_VAR_team is not UTF-8 text" in result.err
+    assert "cards" not in result.err

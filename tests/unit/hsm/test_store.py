@@ -286,3 +286,14 @@ def test_a_store_that_is_a_directory_is_refused_without_bad_advice(hsm: Bench) -
     with pytest.raises(DeniedError, match="not a file") as raised:
         hsm.open().scan()
     assert "chmod" not in str(raised.value)
+
+
+def test_a_store_may_lie_below_a_folder_whose_name_is_no_text(tmp_path: Path, pin: str) -> None:
+    folder = tmp_path / "\udcff%?#"
+    folder.mkdir()
+    bench = Bench(folder, {"pin": {"env": pin}})
+    try:
+        data = bench.create("data")
+        assert data in bench.later(minutes=1).read([data])
+    finally:
+        bench.close()
