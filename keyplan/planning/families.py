@@ -16,9 +16,20 @@ from datetime import datetime, timedelta
 
 from keyplan.diagnostics import Severity
 from keyplan.model.address import Address
-from keyplan.model.keys import Relation
+from keyplan.model.keys import KeyState, Relation
+from keyplan.model.observations import Observation
 from keyplan.model.timing import format_instant, parse_instant
-from keyplan.planning.intents import Destroy, Enter, Forget, Intent, KeyDiff, Schedule
+from keyplan.planning.intents import (
+    Certify,
+    Create,
+    Destroy,
+    Enter,
+    Forget,
+    Intent,
+    KeyDiff,
+    Move,
+    Schedule,
+)
 from keyplan.plans.changes import Action, Due
 from keyplan.plans.findings import Finding
 from keyplan.state.model import Phase, State
@@ -60,17 +71,62 @@ def orphans(
     """Keys that stay while the parent that protects their material is destroyed."""
     for child, parent in protected_by.items():
         diff = diffs.get(parent)
-        if diff is None or diff.action is not Action.DELETE:
+        what = _ends(diff) if diff is not None else ""
+        if not what:
             continue
         if child in declared or _left_behind(diffs.get(child), state.resources[child].phase):
             yield Finding(
                 "KP-HIER-022",
                 Severity.ERROR,
-                f"{parent} cannot be destroyed while {child} depends on its material",
+                f"{parent} cannot be {what} while {child} depends on its material",
                 parent,
                 None,
                 f"Destroy {child} first, or give it another parent and apply that.",
             )
+
+
+def _ends(diff: KeyDiff) -> str:
+    """What becomes of a leaving key that its children would not survive; empty if nothing."""
+    if diff.action is Action.DELETE:
+        return "destroyed"
+    suspended = any(isinstance(intent, Move) for intent in diff.intents)
+    return "suspended and forgotten" if diff.action is Action.FORGET and suspended else ""
+
+
+def out_of_use(
+    diffs: Mapping[Address, KeyDiff], live: Mapping[Address, Observation]
+) -> Iterator[Finding]:
+    """Keys that need their parent for a step of this plan, while it does not work."""
+    for address, diff in diffs.items():
+        parent = _worker(diff)
+        if parent is None or parent not in live or _works(diffs.get(parent), live[parent]):
+            continue
+        yield Finding(
+            "KP-PLAN-014",
+            Severity.ERROR,
+            f"{address} needs its parent, and {parent} is {live[parent].state}",
+            address,
+            diff.desired.position("parent") if diff.desired else None,
+            f"Write `state: active` on {parent}, or give {address} another parent.",
+        )
+
+
+def _worker(diff: KeyDiff) -> Address | None:
+    """The parent that must wrap, derive or sign something for the key in this plan."""
+    key = diff.desired
+    if key is None or key.relation is None or not key.relation.protects_material:
+        return None
+    asked = any(isinstance(intent, Create | Certify) for intent in diff.intents)
+    moved = any(change.path == "parent" for change in diff.recorded)
+    return key.parent if asked or moved else None
+
+
+def _works(diff: KeyDiff | None, live: Observation) -> bool:
+    """Whether a parent is active, or is made so before its children need it."""
+    for intent in diff.intents if diff else ():
+        if isinstance(intent, Move) and intent.after is KeyState.ACTIVE:
+            return True
+    return live.state is KeyState.ACTIVE and live.deletion_at is None
 
 
 def _left_behind(diff: KeyDiff | None, phase: Phase) -> bool:

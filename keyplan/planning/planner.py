@@ -23,7 +23,7 @@ from keyplan.planning.aliases import without_moved_aliases
 from keyplan.planning.changes import output_changes, parents_of, resource_changes
 from keyplan.planning.diff import KeyResult, World, diff_declared
 from keyplan.planning.drift import DriftContext, drift_of
-from keyplan.planning.families import hold_parents, orphans, protectors
+from keyplan.planning.families import hold_parents, orphans, out_of_use, protectors
 from keyplan.planning.intents import KeyDiff
 from keyplan.planning.lower import lower
 from keyplan.planning.moving import Relocation, relocate, with_renames
@@ -196,6 +196,7 @@ def _compare(inputs: _Inputs) -> _Compared:
     findings = [finding for result in results.values() for finding in result.findings]
     declared = () if inputs.options.mode is PlanMode.DESTROY else inputs.graph.keys
     findings += orphans(found, inputs.state, protected_by, declared=declared)
+    findings += out_of_use(found, inputs.world.live)
     due = {due for result in results.values() for due in result.due} | set(families.due)
     ordered = sorted(due, key=lambda item: (item.at, item.address, item.what))
     return _Compared(diffs, drift, tuple(findings), tuple(ordered))

@@ -123,6 +123,10 @@ OTHERS = {
         "A new key has already expired",
         "It would be deactivated by the next apply, before anything could use it.",
     ),
+    "KP-PLAN-014": (
+        "A parent that is needed does not work",
+        "A key that is suspended, ended or pending deletion wraps, derives and signs nothing.",
+    ),
     "KP-POL-005": (
         "A gap that was accepted changes what a policy does",
         (
@@ -254,7 +258,8 @@ REMEDIES = {
     "KP-PLAN-011": "Write only `every`; destroy the derived keys first to end old versions.",
     "KP-PLAN-012": "Take the change back; `keyplan providers TYPE` lists what is performed.",
     "KP-PLAN-013": "Give it a later `expires_at`, or none.",
-    "KP-POL-005": "Nothing, while the gap is accepted; remove the condition or the gap when it ends.",
+    "KP-PLAN-014": "Write `state: active` on the parent, or give the child another one.",
+    "KP-POL-005": "Nothing while the gap is accepted; then remove the condition or the gap.",
     "KP-POL-004": "Change the statement that is named, or accept the gap in `unenforced`.",
     "KP-PROV-001": "Correct the setting; `keyplan providers TYPE` shows the provider.",
     "KP-REF-001": "Write the address as the message shows.",

@@ -66,3 +66,20 @@ def test_a_child_on_its_way_out_holds_its_parent_without_blocking_it() -> None:
     again = bench.plan(root, child, mode=PlanMode.DESTROY)
     assert (again.findings, again.steps) == ((), ())
     assert not any(isinstance(step.operation, DestroyKey) for step in again.steps)
+
+
+def test_a_parent_is_not_suspended_and_forgotten_under_its_child(family: Bench) -> None:
+    child = key("key.s", parent="key.root")
+    gone = {"key.m": "suspend"}
+    assert rules(family.plan(ROOT, child, removed=gone, targets=("key.m",))) == {"KP-HIER-022"}
+    assert not family.plan(ROOT, child, removed=gone).errored
+
+
+def test_a_parent_that_does_not_work_makes_no_child(bench: Bench) -> None:
+    suspended = key("key.root", "root", "wrap", state="suspended")
+    bench.converge(ROOT)
+    bench.converge(suspended)
+    child = key("key.s", parent="key.root")
+    assert rules(bench.plan(suspended, child)) == {"KP-PLAN-014"}
+    assert rules(bench.plan(ROOT, child)) == {"KP-PLAN-014"}
+    bench.converge(key("key.root", "root", "wrap", state="active"), child)
