@@ -49,7 +49,7 @@ def never_replaces(plan: Plan) -> bool:
 def test_a_converged_world_has_an_empty_plan(stack: StackSpec) -> None:
     bench = applied(stack)
     plan = bench.plan_graph(stack.graph())
-    assert (plan.steps, plan.changes, plan.drift, plan.findings) == ((), (), (), ())
+    assert (plan.steps, plan.changes, plan.drift, plan.errored) == ((), (), (), False)
 
 
 @given(stacks(), st.randoms())
