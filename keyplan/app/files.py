@@ -23,15 +23,20 @@ def save_plan(plan: Plan, path: Path) -> None:
 def load_plan(path: Path) -> Plan:
     """Read a plan file. Raises `PlanFileError`."""
     try:
-        if path.stat().st_size > LARGEST:
-            raise PlanFileError("the file is too large for a plan file", target=str(path))
-        content = path.read_bytes()
+        with path.open("rb") as file:  # a pipe or a device says nothing of its size
+            content = file.read(LARGEST + 1)
     except OSError as error:
         raise PlanFileError(
             f"the plan file cannot be read: {error.strerror}",
             target=str(path),
             advice="Make a plan first: keyplan plan --out FILE",
         ) from None
+    if len(content) > LARGEST:
+        raise PlanFileError(
+            "the file is too large for a plan file",
+            target=str(path),
+            advice="Make a plan first: keyplan plan --out FILE",
+        )
     try:
         return read_plan(content)
     except PlanFileError as error:
@@ -39,11 +44,12 @@ def load_plan(path: Path) -> Plan:
         raise
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, keep_mode: bool = False) -> None:
     """Replace a file in one step, so that a reader sees the old content or the new.
 
-    The new file has the permissions that any new file gets. Raises `UsageError` if the
-    path names no file, `KeyplanError` if it cannot be written.
+    The new file has the permissions that any new file gets, or with `keep_mode` those of
+    the file that it replaces. Raises `UsageError` if the path names no file,
+    `KeyplanError` if it cannot be written.
     """
     if not path.name:
         raise UsageError(
@@ -52,6 +58,8 @@ def write_whole(path: Path, content: bytes) -> None:
     staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with staged.open("xb") as file:
+            if keep_mode:
+                os.fchmod(file.fileno(), path.stat().st_mode & 0o7777)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

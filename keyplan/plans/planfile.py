@@ -46,7 +46,7 @@ def read_plan(content: bytes) -> Plan:
     try:
         document = json.loads(body)
         written, checksum, data = document["format"], document["checksum"], document["plan"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise _not_a_plan() from None
     if written != FORMAT:
         raise PlanFileError(
@@ -55,9 +55,9 @@ def read_plan(content: bytes) -> Plan:
         )
     try:
         plan = decode_record(Plan, data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PlanFileError("the plan file cannot be read", why=str(error), advice=_AGAIN) from None
-    if not hmac.compare_digest(str(checksum), plan.checksum):
+    if checksum != plan.checksum:
         raise PlanFileError("the plan's checksum does not fit its steps", advice=_AGAIN)
     return plan
 

@@ -89,3 +89,12 @@ def test_a_variable_in_another_encoding_is_named_and_not_shown(keyplan: Run) -> 
     assert result.code == 1
     assert "KEYPLAN_VAR_team is not UTF-8 text" in result.err
     assert "cards" not in result.err
+
+
+def test_a_plan_file_without_end_is_not_read_to_the_end(
+    keyplan: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keyplan.app.files.LARGEST", 1000)
+    result = keyplan("show", "/dev/zero")
+    assert result.code == 1
+    assert "too large" in result.err

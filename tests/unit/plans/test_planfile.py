@@ -40,3 +40,27 @@ def test_another_format_is_refused_by_name(written: bytes) -> None:
 def test_a_merge_conflict_is_refused(written: bytes) -> None:
     with pytest.raises(PlanFileError):
         read_plan(b"<<<<<<< HEAD\n" + written)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"checksum":"x","format":1,"plan":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
+        b'{"checksum":1,"format":1,"plan":{}}',
+        b"\xff",
+        b"[]",
+    ],
+)
+def test_a_digest_does_not_make_a_plan(body: bytes) -> None:
+    digest = hashlib.sha256(body).hexdigest().encode()
+    with pytest.raises(PlanFileError):
+        read_plan(b'{"digest":"' + digest + b'",\n"body":' + body + b"}\n")
+
+
+def test_a_checksum_of_any_text_is_compared(written: bytes) -> None:
+    body = written[written.index(b'"body":') + len(b'"body":') : -len(b"}\n")]
+    start = body.index(b'"checksum":"') + len(b'"checksum":"')
+    forged = body[:start] + "é".encode() * 32 + body[start + 64 :]
+    digest = hashlib.sha256(forged).hexdigest().encode()
+    with pytest.raises(PlanFileError, match="checksum"):
+        read_plan(b'{"digest":"' + digest + b'",\n"body":' + forged + b"}\n")
