@@ -1,12 +1,13 @@
 """Aliases that move between two keys of one stack: one step, not a delete and a create.
 
 An alias that one key takes from another must not also be taken off the other: the move
-does both at once, so that the name never points nowhere.
+does both at once, so that the name never points nowhere. The same holds where the key
+that takes it is left out of this plan: the name stays until the plan that moves it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from keyplan.model.address import Address
@@ -14,10 +15,19 @@ from keyplan.planning.intents import KeyDiff, TakeAlias
 from keyplan.plans.changes import Reason
 
 
-def without_moved_aliases(diffs: Mapping[Address, KeyDiff]) -> dict[Address, KeyDiff]:
-    """The diffs, with withdrawals dropped that a move performs; empty diffs vanish."""
+def without_moved_aliases(
+    diffs: Mapping[Address, KeyDiff], awaited: Collection[tuple[str, str]] = ()
+) -> dict[Address, KeyDiff]:
+    """The diffs, with withdrawals dropped that a move performs; empty diffs vanish.
+
+    `awaited` are (provider, alias) pairs that keys outside this plan declare.
+    """
     moved: dict[Address, set[str]] = {}
     for diff in diffs.values():
+        for change in diff.attributes:
+            collection, _, alias = change.path.partition(":")
+            if collection == "aliases" and (diff.provider, alias) in awaited:
+                moved.setdefault(diff.address, set()).add(change.path)
         for intent in diff.intents:
             if isinstance(intent, TakeAlias) and intent.source is not None:
                 moved.setdefault(intent.source, set()).add(f"aliases:{intent.alias}")

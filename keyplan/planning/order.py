@@ -22,12 +22,14 @@ from keyplan.model.operations import (
     ChangeState,
     CreateKey,
     DestroyKey,
+    ForgetKey,
     IssueCertificate,
     MoveAlias,
     ReplicateKey,
     RewrapKey,
     RotateKey,
     ScheduleDeletion,
+    SetOwner,
 )
 from keyplan.model.values import Unknown, Value
 from keyplan.planning.lower import Draft
@@ -164,7 +166,7 @@ def _link_exits(
     by_key: Mapping[Address, list[int]],
     parents: Mapping[Address, Address | None],
 ) -> None:
-    """A parent is suspended and destroyed after its children; an alias leaves before its key."""
+    """A parent goes out or is forgotten after its children; an alias leaves before its key."""
     first_exit: dict[Address, int] = {}
     last_exit: dict[Address, int] = {}
     for address, indices in by_key.items():
@@ -185,7 +187,11 @@ def _link_exits(
 
 
 def _goes_out(draft: Draft) -> bool:
-    return isinstance(draft.operation, ScheduleDeletion | DestroyKey) or _suspends(draft)
+    match draft.operation:
+        case ScheduleDeletion() | DestroyKey() | ForgetKey() | SetOwner(after=None):
+            return True
+        case _:
+            return _suspends(draft)
 
 
 def _suspends(draft: Draft) -> bool:

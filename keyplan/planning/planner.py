@@ -21,6 +21,7 @@ from keyplan.planning.access import AccessView, access_changes, policy_stages
 from keyplan.planning.adopting import diff_imported
 from keyplan.planning.aliases import without_moved_aliases
 from keyplan.planning.changes import output_changes, parents_of, resource_changes
+from keyplan.planning.compare import elements
 from keyplan.planning.diff import KeyResult, World, diff_declared
 from keyplan.planning.drift import DriftContext, drift_of
 from keyplan.planning.families import hold_parents, orphans, out_of_use, protectors
@@ -190,7 +191,10 @@ def _compare(inputs: _Inputs) -> _Compared:
     found = {address: result.diff for address, result in results.items() if result.diff}
     protected_by = protectors(inputs.state, found)
     families = hold_parents(
-        without_moved_aliases(found), inputs.state, protected_by, inputs.context.now
+        without_moved_aliases(found, _awaited_aliases(inputs)),
+        inputs.state,
+        protected_by,
+        inputs.context.now,
     )
     diffs = with_renames(families.diffs, inputs.relocation)
     findings = [finding for result in results.values() for finding in result.findings]
@@ -264,6 +268,16 @@ def _derived_from(inputs: _Inputs) -> frozenset[Address]:
         address for address, key in inputs.graph.keys.items() if key.relation is Relation.DERIVES
     }
     return frozenset(parent for address in derived if (parent := parents.get(address)))
+
+
+def _awaited_aliases(inputs: _Inputs) -> frozenset[tuple[str, str]]:
+    """Aliases that declared keys want which `--target` or `--exclude` leaves out."""
+    return frozenset(
+        (key.provider, alias)
+        for address, key in inputs.graph.keys.items()
+        if address not in inputs.chosen
+        for alias in elements(key.attributes.get("aliases"))
+    )
 
 
 def _only_observed(inputs: _Inputs, address: Address) -> bool:

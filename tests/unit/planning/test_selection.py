@@ -47,3 +47,20 @@ def test_a_destroyed_target_takes_its_children_along_and_leaves_its_parents(benc
 def test_a_name_that_matches_nothing_is_an_error(bench: Bench, option: str) -> None:
     with pytest.raises(PlanningError, match="names no key"):
         bench.plan(*KEYS, **{option: ("key.nothing",)})
+
+
+def test_an_alias_waits_for_the_plan_that_moves_it(bench: Bench) -> None:
+    bench.converge(key("key.a", aliases=["pay"]), key("key.b"))
+    loser, taker = key("key.a"), key("key.b", aliases=["pay"])
+    assert not bench.plan(loser, taker, excludes=("key.b",)).has_changes
+    bench.converge(loser, taker)
+    assert bench.live("key.b").attributes["aliases"] == ["pay"]
+
+
+@pytest.mark.parametrize("mode", ["forget", "destroy"])
+def test_an_alias_leaves_before_its_key_does(bench: Bench, mode: str) -> None:
+    bench.converge(key("key.a", aliases=["pay"]))
+    plan = bench.plan(key("key.b", aliases=["pay"]), removed={"key.a": mode})
+    moved = next(step for step in plan.steps if step.operation.name == "move_alias")
+    first = next(step for step in plan.steps if step.address == "key.a")
+    assert moved.number in first.depends_on
