@@ -22,7 +22,7 @@ _YAML = {
     "KP-LANG-001": CodeInfo(
         "There is no stack here",
         "A stack is a directory with `keyplan.yaml` or files that end in `.keyplan.yaml`. "
-        "Write one, as the README begins, or name its directory with `--chdir`.",
+        "Start one with `keyplan init`, or name its directory with `--chdir`.",
     ),
     "KP-LANG-002": CodeInfo(
         "A configuration file cannot be used",

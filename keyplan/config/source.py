@@ -38,18 +38,20 @@ _FORBIDDEN = re.compile(
 class SourceFile:
     """One file. `name` is its path relative to the stack, as messages show it.
 
-    `lines` are those of `text` without line ends; line ends in `text` are `\\n`.
+    `lines` are those of `text` without line ends; line ends in `text` are `\\n`. `module`:
+    it is a module's, so that addresses in it are relative to each instance of the module.
     """
 
     name: str
     path: Path
     text: str
     lines: tuple[str, ...]
+    module: bool = False
 
     @classmethod
-    def of(cls, name: str, path: Path, text: str) -> SourceFile:
+    def of(cls, name: str, path: Path, text: str, *, module: bool = False) -> SourceFile:
         """A file with the lines of its text."""
-        return cls(name, path, text, tuple(text.split("\n")))
+        return cls(name, path, text, tuple(text.split("\n")), module)
 
     def line(self, number: int) -> str:
         """A line by its number from 1; empty beyond the end."""
@@ -85,13 +87,15 @@ def read_stack(root: Path, diagnostics: Diagnostics, *, stack: Path | None = Non
         _report_nothing_there(root, diagnostics)
     files: list[SourceFile] = []
     for path in paths:
-        source = read_source(top, path, diagnostics)
+        source = read_source(top, path, diagnostics, module=stack is not None)
         if source is not None:
             files.append(source)
     return SourceSet(root, tuple(files))
 
 
-def read_source(stack: Path, path: Path, diagnostics: Diagnostics) -> SourceFile | None:
+def read_source(
+    stack: Path, path: Path, diagnostics: Diagnostics, *, module: bool = False
+) -> SourceFile | None:
     """One file below `stack` that people write; `None` after a report of why it cannot be used."""
     name = path.relative_to(stack).as_posix() if path.is_relative_to(stack) else path.name
     try:
@@ -104,7 +108,7 @@ def read_source(stack: Path, path: Path, diagnostics: Diagnostics) -> SourceFile
             advice=error.advice,
         )
         return None
-    return decode_source(name, path, content, diagnostics)
+    return decode_source(name, path, content, diagnostics, module=module)
 
 
 def is_stack_file(name: str) -> bool:
@@ -171,7 +175,7 @@ def _report_nothing_there(root: Path, diagnostics: Diagnostics) -> None:
     if other:
         advice = f"Rename {other[0]} to {other[0].removesuffix('.yml')}.yaml."
     else:
-        advice = "Write one, as the README begins, or name the stack's directory with --chdir."
+        advice = "Start one with `keyplan init`, or name the stack's directory with --chdir."
     diagnostics.error(
         "KP-LANG-001",
         f"there is no keyplan.yaml in {root}",
@@ -212,7 +216,7 @@ def read_bytes_below(root: Path, path: Path, limit: int) -> bytes:
 
 
 def decode_source(
-    name: str, path: Path, content: bytes, diagnostics: Diagnostics
+    name: str, path: Path, content: bytes, diagnostics: Diagnostics, *, module: bool = False
 ) -> SourceFile | None:
     """Bytes as the text that is parsed: UTF-8, nothing invisible in it, line ends `\\n`.
 
@@ -241,7 +245,7 @@ def decode_source(
             advice="Save the file as UTF-8.",
         )
         return None
-    source = SourceFile.of(name, path, text.replace("\r\n", "\n"))
+    source = SourceFile.of(name, path, text.replace("\r\n", "\n"), module=module)
     return None if _report_forbidden(source, diagnostics) else source
 
 

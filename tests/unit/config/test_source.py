@@ -42,7 +42,7 @@ def test_a_module_names_its_files_from_the_stack(tmp_path: Path) -> None:
 def test_an_empty_directory_says_how_to_start(tmp_path: Path) -> None:
     (problem,) = errors(tmp_path)
     assert problem.code == "KP-LANG-001"
-    assert "README" in problem.advice
+    assert "keyplan init" in problem.advice
 
 
 def test_a_yml_file_is_named_as_the_likely_cause(tmp_path: Path) -> None:
