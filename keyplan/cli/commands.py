@@ -18,13 +18,18 @@ from typer.core import TyperGroup
 from keyplan.errors import UsageError
 
 BUILT_IN: Final = {
+    "init": ("keyplan.cli.init", "Start a stack from a template, or check the one that is there."),
     "validate": ("keyplan.cli.validate", "Check the configuration offline, with all its errors."),
+    "fmt": ("keyplan.cli.fmt", "Bring the files of a stack into canonical layout."),
     "plan": ("keyplan.cli.plan", "Show what would change, and who gains or loses access."),
     "apply": ("keyplan.cli.apply", "Perform a saved plan, or plan, show, ask and apply."),
     "destroy": ("keyplan.cli.destroy", "Plan and apply the destruction of every key."),
     "resume": ("keyplan.cli.resume", "Finish a run that was interrupted."),
     "show": ("keyplan.cli.show", "Show a saved plan, or the state."),
     "output": ("keyplan.cli.output", "Show the outputs of the last apply."),
+    "graph": ("keyplan.cli.graph", "Draw the hierarchy and its order."),
+    "console": ("keyplan.cli.console", "Evaluate expressions against the stack."),
+    "schema": ("keyplan.cli.schema", "Print the JSON Schema of the language, for editors."),
     "providers": ("keyplan.cli.providers", "Show the installed providers and what they can do."),
     "version": ("keyplan.cli.version", "Show the version."),
 }

@@ -1,9 +1,9 @@
 """A whole file of a stack as one record: every top-level block, with its shape.
 
-The fields of the blocks are declared in `language`, `language_key` and
-`language_policy`; here they are put together, for whoever walks the language from the
-top: the JSON Schema and `keyplan fmt`. Rules: a block that works is here, one that is not
-there yet is not; each has a description, and so has each field.
+The fields of the blocks are declared in `language` and `language_*`; here they are put
+together, for whoever walks the language from the top: the JSON Schema and `keyplan fmt`.
+Rules: a block that works is here, one that is not there yet is not; each has a
+description, and so has each field.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import lru_cache
 from keyplan.config.fields import Field, Items, Kind, Plain, Record, Shape, Table, Text
 from keyplan.config.language import DEFAULTS, KEYPLAN, NAME, NAME_SAYS, OUTPUT, REMOVED, VARIABLE
 from keyplan.config.language_key import KEY
+from keyplan.config.language_modules import IMPORT, MOVED
 from keyplan.config.language_policy import POLICY, PRINCIPAL
 
 INSTANCE = rf"{NAME}(?:\.{NAME})?"
@@ -61,6 +62,8 @@ STACK = Record(
         Field("policy", _named(POLICY), "Who may do what, for the keys that refer to it."),
         Field("key", _named(KEY), "The keys of the hierarchy."),
         Field("output", _named(OUTPUT), "Values for other tools, after apply."),
+        Field("import", Items(IMPORT, ordered=True), "Keys that exist and come in.", Kind.LITERAL),
+        Field("moved", Items(MOVED, ordered=True), "Addresses that changed.", Kind.LITERAL),
         Field(
             "removed",
             Items(REMOVED, ordered=True),

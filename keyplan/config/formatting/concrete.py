@@ -191,10 +191,10 @@ class _Reader:
                 continue
             line = start.line + offset
             column = found + (start.column if offset == 0 else 0)
-            whole = self._lines[line - 1]
-            self._comments.append(
-                Comment(Place(line, column), whole[column:].rstrip(), not whole[:column].strip())
-            )
+            before, text = self._lines[line - 1][:column], self._lines[line - 1][column:]
+            left = before.rstrip()
+            place, gap = Place(line, column), len(before) - len(left)
+            self._comments.append(Comment(place, text.rstrip(), gap, not left))
 
 
 def _place(mark: Any) -> Place:

@@ -1,8 +1,8 @@
 """Lines of a file in canonical layout, with their comments.
 
-Rules: a comment behind a line stays in its column, at least two spaces after the text;
-comments in one column behind consecutive lines stay in one column. No line ends with a
-space, except inside a block scalar, where it is part of the text.
+Rules: a comment stands two spaces behind its line; if it stood further away, or in one
+column with that of the line above or below, it stays in its column, and they in one.
+No line ends with a space, except inside a block scalar, where it is part of the text.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 GAP = 2
-"""The least number of spaces before a comment."""
+"""Spaces before a comment: the least, and as many as it has if nobody aligned it."""
 
 
 @dataclass(slots=True)
 class Line:
-    """One line. `comment` stands behind the text, in the file at `column` (from 0).
+    """One line. `comment` stands behind the text, in the file at `column` after `gap` spaces.
 
     `verbatim` text is part of a value, and never touched.
     """
@@ -24,6 +24,7 @@ class Line:
     text: str
     comment: str = ""
     column: int = 0
+    gap: int = 0
     verbatim: bool = False
 
 
@@ -48,7 +49,9 @@ def _runs(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 
 def _aligned(run: list[Line]) -> Iterator[str]:
-    column = max(run[0].column, *(len(line.text) + GAP for line in run))
+    column = max(len(line.text) + GAP for line in run)
+    if len(run) > 1 or run[0].gap > GAP:
+        column = max(column, run[0].column)
     for line in run:
         if line.comment:
             yield f"{line.text:<{column}}{line.comment}"

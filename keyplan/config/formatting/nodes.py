@@ -23,10 +23,14 @@ _NOWHERE = Place(0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment from its `#` on. `alone`: nothing else is on its line."""
+    """A comment from its `#` on. `gap`: how many spaces stand before it.
+
+    `alone`: nothing else is on its line.
+    """
 
     place: Place
     text: str
+    gap: int
     alone: bool
 
 

@@ -130,7 +130,8 @@ class Printer:
     def _block_scalar(self, leaf: Leaf, indent: int) -> None:
         parts = block_scalar(leaf)
         self._append(f" {parts.header}")
-        self.lines[-1].comment, self.lines[-1].column = parts.comment, parts.column
+        header = self.lines[-1]
+        header.comment, header.column, header.gap = parts.comment, parts.column, parts.gap
         margin = " " * (indent + STEP)
         self.lines += [Line(margin + text if text else "", verbatim=True) for text in parts.lines]
         if parts.keeps_breaks:  # an empty line would become part of the text
@@ -210,7 +211,8 @@ class Printer:
         last = self.lines[-1]
         if last.comment or last.text.lstrip().startswith("#"):
             return False
-        last.comment, last.column = comment.text, comment.place.column
+        last.comment = comment.text
+        last.column, last.gap = comment.place.column, comment.gap
         self._next += 1
         return True
 

@@ -68,13 +68,14 @@ def _trimmed(line: str, style: str) -> str:
 class BlockScalar:
     """A `|` or `>` scalar: its header, the comment behind it, its lines without indentation.
 
-    `column` is that of the comment in the file. `keeps_breaks`: empty lines below it
-    belong to its text.
+    `column` is that of the comment in the file, after `gap` spaces. `keeps_breaks`: empty
+    lines below it belong to its text.
     """
 
     header: str
     comment: str
     column: int
+    gap: int
     lines: tuple[str, ...]
     keeps_breaks: bool
 
@@ -84,10 +85,11 @@ def block_scalar(leaf: Leaf) -> BlockScalar:
     head, _, body = leaf.source.partition("\n")
     found = _HEADER.match(head)
     marks, comment = (found[1], (found[2] or "").rstrip()) if found else ("", "")
-    column = head.index(comment) + leaf.content.column
+    before = head[: head.index(comment)] if comment else head
+    column, gap = len(before) + leaf.content.column, len(before) - len(before.rstrip())
     written = body.split("\n")
     if not leaf.text.strip(" \n") and " " in leaf.text:
-        return BlockScalar(json.dumps(leaf.text), comment, column, (), keeps_breaks=False)
+        return BlockScalar(json.dumps(leaf.text), comment, column, gap, (), keeps_breaks=False)
     indent = _indentation(written, leaf.text)
     if len(written[-1]) <= indent and not written[-1].strip(" "):
         written.pop()  # what follows the last line end
@@ -100,7 +102,7 @@ def block_scalar(leaf: Leaf) -> BlockScalar:
         lines.pop()
     indicator = "2" if _needs_indicator(lines) else ""
     header = leaf.source[0] + indicator + chomping
-    return BlockScalar(header, comment, column, tuple(lines), keeps)
+    return BlockScalar(header, comment, column, gap, tuple(lines), keeps)
 
 
 def _indentation(written: list[str], text: str) -> int:
