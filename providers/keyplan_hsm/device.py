@@ -131,6 +131,13 @@ class Device:
                     self._vault = Vault(self._unlocker.unlock(facts.lock))
             return self._vault
 
+    def check_secret(self) -> None:
+        """Raise where the store could not be opened, or not be made, with the secret there is."""
+        if self.facts() is None:
+            self._unlocker.check()
+        else:
+            self.unlock()
+
     def _create(self) -> StoreFacts:
         """Make the store, or take the one that another process made in the same moment."""
         self._refuse_if_read_only()

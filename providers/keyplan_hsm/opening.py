@@ -26,7 +26,7 @@ def open_provider(
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> HsmProvider:
-    """A connection. A wrong PIN shows here, before anything is done, unless it is not needed.
+    """A connection. A wrong or missing PIN shows here, before anything is done.
 
     Raises `UnauthenticatedError`, and `DeniedError` if others could read the store.
     """
@@ -38,8 +38,8 @@ def open_provider(
         clock=running_clock(context.now + settings.faults.offset, monotonic),
     )
     try:
-        if not context.read_only and device.facts() is not None:
-            device.unlock()
+        if not context.read_only:
+            device.check_secret()
         return HsmProvider(device, FaultLine(settings.faults, sleep), settings.identity or OFFICER)
     except BaseException:
         device.close()

@@ -45,7 +45,7 @@ class StoreKeys:
 def seal(secret: Secret, kind: str) -> tuple[dict[str, Any], StoreKeys]:
     """Make a sealing key. `kind` is `pin` or `file`; returns the lock to store, and the keys."""
     if kind == "pin":
-        _check_pin(secret)
+        check_pin(secret)
     salt, sealing_key = os.urandom(SALT_SIZE), os.urandom(KEY_SIZE)
     lock: dict[str, Any] = {"kind": kind, "salt": salt.hex()}
     unlock_key, lock["kdf"] = _new_unlock_key(secret, kind, salt)
@@ -79,7 +79,8 @@ def _keys(sealing_key: bytes) -> StoreKeys:
     )
 
 
-def _check_pin(secret: Secret) -> None:
+def check_pin(secret: Secret) -> None:
+    """Raise `RejectedError` for a PIN that is too short to seal anything with."""
     if len(secret.reveal()) < MIN_PIN:
         raise RejectedError(
             f"the PIN is too short: an HSM wants {MIN_PIN} characters or more",

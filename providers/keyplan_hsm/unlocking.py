@@ -17,7 +17,7 @@ from typing import Any
 from keyplan.errors import UnauthenticatedError
 from keyplan.model.secrets import Secret, SecretReference
 from keyplan_hsm.private_files import check_private, make_file
-from keyplan_hsm.sealing import KEY_SIZE, StoreKeys, seal, unseal
+from keyplan_hsm.sealing import KEY_SIZE, StoreKeys, check_pin, seal, unseal
 from keyplan_hsm.store_errors import not_made
 
 LOG = logging.getLogger("keyplan.hsm")
@@ -52,6 +52,11 @@ class Unlocker:
                 self.store.name,
             )
         return seal(self._file(), "file")
+
+    def check(self) -> None:
+        """Raise where a new store could not be sealed with the PIN, before anything is done."""
+        if self.pin is not None:
+            check_pin(self._pin(self.pin))
 
     def unlock(self, lock: dict[str, Any]) -> StoreKeys:
         """Open a sealed store. Raises `UnauthenticatedError`."""

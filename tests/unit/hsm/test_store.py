@@ -152,10 +152,9 @@ def test_the_pin_may_be_in_a_file_of_the_stack(tmp_path: Path) -> None:
 
 def test_a_short_pin_is_refused(tmp_path: Path, pin: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(pin, "123")
-    bench = Bench(tmp_path, PIN)
     with pytest.raises(RejectedError, match="too short"):
-        bench.create("data")
-    bench.close()
+        Bench(tmp_path, PIN)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_pin_for_a_store_that_has_none_is_not_ignored(hsm: Bench, pin: str) -> None:
@@ -297,3 +296,9 @@ def test_a_store_may_lie_below_a_folder_whose_name_is_no_text(tmp_path: Path, pi
         assert data in bench.later(minutes=1).read([data])
     finally:
         bench.close()
+
+
+def test_a_missing_pin_for_a_new_store_shows_before_anything_is_done(tmp_path: Path) -> None:
+    with pytest.raises(UnauthenticatedError, match="is not set"):
+        Bench(tmp_path, {"pin": {"env": "KP_TEST_NO_SUCH_PIN"}})
+    assert list(tmp_path.iterdir()) == []
