@@ -40,6 +40,14 @@ ADMINISTER = frozenset(
 AUDIT = frozenset({"describe", "get_public_key"})
 """Reading only."""
 
+APPLYING = frozenset(
+    {"encrypt", "reencrypt", "generate_data_key", "sign", "generate_mac", "wrap", "derive", "agree"}
+)
+"""Operations that apply new protection: an active key only (SP 800-57 Part 1 section 7)."""
+
+PROCESSING = frozenset({"decrypt", "verify", "verify_mac", "unwrap", "export"})
+"""Operations on what is protected already: an active or a deactivated key."""
+
 OPERATIONS = frozenset.union(*USE.values()) | ADMINISTER | AUDIT | {"export"}
 """Every neutral operation."""
 

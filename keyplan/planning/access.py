@@ -15,12 +15,14 @@ from keyplan.access.atoms import Atom
 from keyplan.access.delta import Change, Reach, delta
 from keyplan.model.address import Address
 from keyplan.model.canonical import canonical_json
+from keyplan.model.keys import KeyState
 from keyplan.model.operations import CreateKey, PutPolicy
+from keyplan.model.policies import APPLYING, PROCESSING
 from keyplan.model.principals import Principal
 from keyplan.model.values import Value, has_unknown
 from keyplan.planning.compare import elements
-from keyplan.planning.intents import KeyDiff
-from keyplan.plans.changes import AccessChange, Action
+from keyplan.planning.intents import Destroy, KeyDiff, Move, Rescue, Schedule
+from keyplan.plans.changes import AccessChange
 from keyplan.plans.plan import Step
 from keyplan.rules.lockout import PolicyStage
 from keyplan.sdk.provider import Plugin
@@ -28,8 +30,8 @@ from keyplan.sdk.provider import Plugin
 _Row: TypeAlias = tuple[str, tuple[str, ...], str | None, str | None, bool]
 """Principal, operations, limits before, limits after, whether it may be wider."""
 
-_Access: TypeAlias = "tuple[Value, Value] | None"
-"""A policy and its grants; `None` where there is no key."""
+_Access: TypeAlias = "tuple[Value, Value, str] | None"
+"""A policy, its grants and the key's state; `None` where there is no key."""
 
 
 @dataclass(slots=True)
@@ -53,10 +55,19 @@ class AccessView:
         """What changes for whom between two states of access of a key."""
         key = (provider, canonical_json(list(before or ())), canonical_json(list(after or ())))
         if key not in self._rows:
-            had = self.atoms(provider, before[0], elements(before[1])) if before else ()
-            has = self.atoms(provider, after[0], elements(after[1])) if after else ()
+            had = self._in_force(provider, before) if before else ()
+            has = self._in_force(provider, after) if after else ()
             self._rows[key] = tuple(_rows(had, has))
         return self._rows[key]
+
+    def _in_force(self, provider: str, access: tuple[Value, Value, str]) -> Sequence[Atom]:
+        """The atoms that count in the key's state: a suspended key serves nobody."""
+        policy, grants, written = access
+        state = KeyState(written)
+        refused = frozenset() if state.may_apply else APPLYING
+        refused |= frozenset() if state.may_process else PROCESSING
+        atoms = self.atoms(provider, policy, elements(grants))
+        return [atom for atom in atoms if atom.operation not in refused]
 
     def name(self, provider: str, identity: str) -> str:
         """The declared principal behind an identity, or the empty string."""
@@ -95,14 +106,12 @@ def access_changes(diffs: Sequence[KeyDiff], view: AccessView) -> tuple[AccessCh
 def _before(diff: KeyDiff) -> _Access:
     if diff.live is None:
         return None
-    return (diff.live.attributes.get("policy"), diff.live.attributes.get("grants") or {})
+    attributes = diff.live.attributes
+    return (attributes.get("policy"), attributes.get("grants") or {}, diff.live.state.value)
 
 
 def _after(diff: KeyDiff) -> _Access:
-    before = _before(diff)
-    if diff.action is not Action.CREATE and diff.action is not Action.UPDATE:
-        return before
-    policy, grants = before or (None, {})
+    policy, grants, state = _before(diff) or (None, {}, KeyState.ACTIVE.value)
     granted = dict(elements(grants))
     for change in diff.attributes:
         collection, _, name = change.path.partition(":")
@@ -112,7 +121,20 @@ def _after(diff: KeyDiff) -> _Access:
             granted.pop(name, None)
         elif collection == "grants":
             granted[name] = change.after
-    return (policy, granted)
+    return (policy, granted, _state_after(diff, KeyState(state)).value)
+
+
+def _state_after(diff: KeyDiff, state: KeyState) -> KeyState:
+    """The state that the intents bring the key to, in the order in which they run."""
+    for intent in diff.intents:
+        match intent:
+            case Rescue() | Schedule() | Destroy():
+                state = KeyState.SUSPENDED if state is KeyState.ACTIVE else state
+            case Move(after=after):
+                state = after
+            case _:
+                pass
+    return state
 
 
 def _rows(before: Sequence[Atom], after: Sequence[Atom]) -> Iterator[_Row]:

@@ -7,12 +7,15 @@ that takes it is left out of this plan: the name stays until the plan that moves
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
+from keyplan.diagnostics import Severity
 from keyplan.model.address import Address
-from keyplan.planning.intents import KeyDiff, TakeAlias
-from keyplan.plans.changes import Reason
+from keyplan.model.resources import DesiredKey
+from keyplan.planning.intents import Intent, KeyDiff, TakeAlias
+from keyplan.plans.changes import AttributeChange, Reason
+from keyplan.plans.findings import Finding
 
 
 def without_moved_aliases(
@@ -54,3 +57,41 @@ def _without(diff: KeyDiff, paths: set[str]) -> KeyDiff | None:
         unmanage=tuple(path for path in diff.unmanage if path not in paths),
     )
     return kept if kept.has_work else None
+
+
+def take_aliases(
+    key: DesiredKey,
+    changes: Iterable[AttributeChange],
+    holders: Mapping[tuple[str, str], str],
+    owners_of: Mapping[tuple[str, str], Address],
+) -> tuple[list[Intent], tuple[Finding, ...]]:
+    """Aliases that point elsewhere now: moved if keyplan manages their key, else refused.
+
+    `holders` maps (provider, alias) to the id it points to, `owners_of` (provider, id) to
+    the address that manages it.
+    """
+    intents: list[Intent] = []
+    findings: list[Finding] = []
+    for change in changes:
+        collection, _, alias = change.path.partition(":")
+        if collection != "aliases" or change.after is None:
+            continue
+        holder = holders.get((key.provider, alias))
+        if holder is None:
+            continue
+        source = owners_of.get((key.provider, holder))
+        if source is None:
+            findings.append(
+                Finding(
+                    "KP-PLAN-005",
+                    Severity.ERROR,
+                    f"the alias {alias} already points to {holder}, which this stack does not"
+                    " manage",
+                    key.address,
+                    key.position("aliases"),
+                    "Choose another alias, or take it off that key first.",
+                )
+            )
+        elif source != key.address:
+            intents.append(TakeAlias(alias, source))
+    return intents, tuple(findings)

@@ -65,11 +65,47 @@ def changed_records(
             continue
         if not is_recorded(capabilities, name):
             continue
-        if ignored(key, name):
-            continue
         before = resource.attributes.get(name)
         if before != value and capabilities.attributes.get(name) is not None:
             yield AttributeChange(name, before, value, recorded=True)
+
+
+def agreed_drift(
+    wanted: Mapping[str, Value],
+    resource: ResourceState,
+    live: Observation,
+    capabilities: Capabilities,
+) -> Iterator[AttributeChange]:
+    """What was changed outside keyplan and is declared just so by now: the state takes it over.
+
+    Without this the same drift would be reported by every plan, and nothing would end it.
+    """
+    for name, value in wanted.items():
+        if name in live.unreadable or name in IDENTITY or is_recorded(capabilities, name):
+            continue
+        applied, now = resource.attributes.get(name), live.attributes.get(name)
+        if name in COLLECTIONS:
+            agreed = _agreed_elements(elements(value), resource, name, elements(now))
+            if agreed is not None:
+                yield AttributeChange(name, applied, agreed, Reason.ADOPT, recorded=True)
+        elif name in resource.managed and applied != now and now == value:
+            yield AttributeChange(name, applied, now, Reason.ADOPT, recorded=True)
+
+
+def _agreed_elements(
+    declared: Mapping[str, Value], resource: ResourceState, name: str, live: Mapping[str, Value]
+) -> Value:
+    """The applied collection with the elements on which declaration and world agree."""
+    applied = elements(resource.attributes.get(name))
+    agreed = {
+        element: live[element]
+        for element in resource.elements.get(name, ())
+        if element in live and live[element] == declared.get(element) != applied.get(element)
+    }
+    if not agreed:
+        return None
+    merged = {**applied, **agreed}
+    return [*sorted(merged)] if name == "aliases" else merged
 
 
 def changed_elements(
@@ -96,9 +132,10 @@ def changed_elements(
                 continue
             reason = Reason.DRIFT if drifted else Reason.DECLARED
             yield AttributeChange(f"{collection}:{name}", before, value, reason)
-        for name in sorted(mine - declared.keys()):
-            if name in present:
-                yield AttributeChange(f"{collection}:{name}", present[name], None, Reason.WITHDRAWN)
+        written = elements(key.attributes.get(collection))
+        for name in sorted((mine - declared.keys()) & present.keys()):
+            reason = Reason.DUE if name in written else Reason.WITHDRAWN
+            yield AttributeChange(f"{collection}:{name}", present[name], None, reason)
 
 
 def elements(value: Value) -> dict[str, Value]:

@@ -12,34 +12,33 @@ from datetime import datetime
 
 from keyplan.diagnostics import Severity
 from keyplan.model.address import Address
-from keyplan.model.keys import TRANSITIONS, KeyState, Relation
 from keyplan.model.observations import Observation, OwnerMark
 from keyplan.model.resources import DesiredKey, Manage
 from keyplan.model.timing import parse_instant
 from keyplan.model.values import Value
+from keyplan.planning.aliases import take_aliases
+from keyplan.planning.certificates import certificates
 from keyplan.planning.compare import (
+    agreed_drift,
     changed_elements,
     changed_records,
     changed_scalars,
     ignored,
     managed_paths,
     policy_names,
-    reports_only,
 )
 from keyplan.planning.due import first_rotation, has_expired, what_is_due
 from keyplan.planning.fixed import fixed_violations
 from keyplan.planning.intents import (
     Certify,
     Create,
-    Enter,
     Intent,
     KeyDiff,
     Mark,
     Move,
     Rescue,
-    TakeAlias,
 )
-from keyplan.planning.terms import deletion_terms
+from keyplan.planning.states import rescue, state_moves
 from keyplan.planning.wanted import Wanted
 from keyplan.plans.changes import Action, AttributeChange, Due, Reason
 from keyplan.plans.findings import Finding
@@ -116,7 +115,7 @@ def _create(wanted: Wanted, world: World, notes: tuple[str, ...] = ()) -> KeyRes
         if value is not None and name not in ("labels", "aliases", "grants")
     ]
     changes += changed_elements(key, attributes, None, None)
-    aliases, findings = _take_aliases(key, changes, world)
+    aliases, findings = take_aliases(key, changes, world.aliases, world.owners_of)
     if has_expired(attributes, world.capabilities[key.provider], world.now):
         findings = (*findings, _born_expired(key))
     diff = KeyDiff(
@@ -130,7 +129,7 @@ def _create(wanted: Wanted, world: World, notes: tuple[str, ...] = ()) -> KeyRes
         intents=(
             Create(OwnerMark(world.lineage, world.new_token())),
             *aliases,
-            *_certificate(key, attributes, None, world.now),
+            *certificates(key, attributes, None, world.now),
         ),
         manage=tuple(sorted(managed_paths(attributes))),
         dependencies=world.edges.get(key.address, ()),
@@ -185,10 +184,13 @@ def _update(wanted: Wanted, resource: ResourceState, live: Observation, world: W
         *changed_scalars(key, attributes, resource, live, capabilities),
         *changed_elements(key, attributes, resource, live),
     ]
-    recorded = tuple(changed_records(key, attributes, resource, capabilities))
-    aliases, alias_findings = _take_aliases(key, changes, world)
+    recorded = (
+        *changed_records(key, attributes, resource, capabilities),
+        *agreed_drift(attributes, resource, live, capabilities),
+    )
+    aliases, alias_findings = take_aliases(key, changes, world.aliases, world.owners_of)
     expired = has_expired(attributes, capabilities, world.now)
-    states, state_findings, notes = _states(key, attributes, resource, live, expired=expired)
+    states, state_findings, notes = state_moves(key, attributes, resource, live, expired=expired)
     becomes = states[0].after if states else live.state
     pinned = key.address in world.derived_from
     timely = what_is_due(
@@ -196,10 +198,10 @@ def _update(wanted: Wanted, resource: ResourceState, live: Observation, world: W
     )
     intents: list[Intent] = [
         *ownership(resource, live, world),
-        *_rescue(resource, live),
+        *rescue(resource, live),
         *states,
         *aliases,
-        *_certificate(
+        *certificates(
             key,
             attributes,
             live,
@@ -273,120 +275,3 @@ def ownership(resource: ResourceState, live: Observation, world: World) -> list[
         return []
     token = resource.owner.token if resource.owner else world.new_token()
     return [Mark(live.owner, OwnerMark(world.lineage, token))]
-
-
-def _rescue(resource: ResourceState, live: Observation) -> list[Intent]:
-    """Out of pending deletion, or out of the soak before it."""
-    if live.deletion_at is not None:
-        return [Rescue(deletion_terms(resource.attributes).window)]
-    if resource.phase is not Phase.LIVE:
-        return [Enter(Phase.LIVE, "")]
-    return []
-
-
-def _states(
-    key: DesiredKey,
-    wanted: Mapping[str, Value],
-    resource: ResourceState,
-    live: Observation,
-    *,
-    expired: bool,
-) -> tuple[list[Move], list[Finding], tuple[str, ...]]:
-    """The move to the declared state, if it is declared, allowed and not there yet.
-
-    A key whose period has ended is active no more, whatever state it is declared in.
-    """
-    declared = wanted.get("state")
-    now_in = live.state
-    if declared is None:
-        if now_in is KeyState.SUSPENDED and resource.phase is not Phase.LIVE:
-            return [], [], ("it stays suspended; write `state: active` to enable it",)
-        return [], [], ()
-    target = KeyState(str(declared))
-    recorded = resource.attributes.get("state")
-    if recorded == KeyState.COMPROMISED and target is not KeyState.COMPROMISED:
-        now_in = KeyState.COMPROMISED
-    if target is KeyState.ACTIVE and expired and now_in is KeyState.SUSPENDED:
-        return [Move(now_in, KeyState.DEACTIVATED, Reason.DUE)], [], ()
-    ended = target is KeyState.ACTIVE and expired and now_in is KeyState.DEACTIVATED
-    if target is now_in or ended or ignored(key, "state"):
-        return [], [], ()
-    drifted = "state" in resource.managed and recorded == declared
-    if drifted and reports_only(key):
-        return [], [], ()
-    if target not in TRANSITIONS[now_in]:
-        return [], [_forbidden_move(key, now_in, target)], ()
-    reason = Reason.DRIFT if drifted else Reason.DECLARED
-    return [Move(now_in, target, reason)], [], ()
-
-
-def _forbidden_move(key: DesiredKey, before: KeyState, after: KeyState) -> Finding:
-    return Finding(
-        "KP-PLAN-004",
-        Severity.ERROR,
-        f"{key.address} is {before} and cannot become {after} again",
-        key.address,
-        key.position("state"),
-        f"Write `state: {before}` here, and declare a successor key. Only suspended and"
-        " active lead back to each other (NIST SP 800-57 Part 1 section 7).",
-    )
-
-
-def _take_aliases(
-    key: DesiredKey, changes: list[AttributeChange], world: World
-) -> tuple[list[Intent], tuple[Finding, ...]]:
-    """Aliases that point elsewhere now: moved if keyplan manages their key, else refused."""
-    intents: list[Intent] = []
-    findings: list[Finding] = []
-    for change in changes:
-        collection, _, alias = change.path.partition(":")
-        if collection != "aliases" or change.after is None:
-            continue
-        holder = world.aliases.get((key.provider, alias))
-        if holder is None:
-            continue
-        source = world.owners_of.get((key.provider, holder))
-        if source is None:
-            findings.append(
-                Finding(
-                    "KP-PLAN-005",
-                    Severity.ERROR,
-                    f"the alias {alias} already points to {holder}, which this stack does not"
-                    " manage",
-                    key.address,
-                    key.position("aliases"),
-                    "Choose another alias, or take it off that key first.",
-                )
-            )
-        elif source != key.address:
-            intents.append(TakeAlias(alias, source))
-    return intents, tuple(findings)
-
-
-def _certificate(
-    key: DesiredKey,
-    wanted: Mapping[str, Value],
-    live: Observation | None,
-    now: datetime,
-    *,
-    rotating: int = 0,
-    other_parent: bool = False,
-) -> list[Intent]:
-    """A certificate to issue: none yet, another profile, version or parent, or it has ended."""
-    profile = wanted.get("certificate")
-    if key.relation is not Relation.SIGNS or key.parent is None or not isinstance(profile, dict):
-        return []
-    if live is not None and ignored(key, "certificate"):
-        return []
-    version = rotating or (max(live.latest_version, 1) if live else 1)
-    current = live.attributes.get("certificate") if live else None
-    if isinstance(current, dict):
-        same = not other_parent and all(
-            current.get(name) == value for name, value in profile.items()
-        )
-        ended = str(current.get("not_after", "9")) <= now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        if same and current.get("version", version) == version and not ended:
-            return []
-        reason = Reason.DUE if same else Reason.DECLARED
-        return [Certify(key.parent, profile, version, reason)]
-    return [Certify(key.parent, profile, version, Reason.DECLARED)]

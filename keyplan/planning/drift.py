@@ -163,11 +163,17 @@ def _elements(
                 before,
                 after,
                 _element_kind(collection, after),
-                DriftResponse.LEAVE
+                _foreign_response(context)
                 if foreign
                 else _response(f"{collection}:{name}", after, wanted, context),
                 wanted.key.position(collection) if wanted else None,
             )
+
+
+def _foreign_response(context: DriftContext) -> DriftResponse:
+    """What others hold is left alone; `--refresh-only` takes note of it, which ends the report."""
+    refreshing = context.mode is PlanMode.REFRESH_ONLY
+    return DriftResponse.ACCEPT if refreshing else DriftResponse.LEAVE
 
 
 def _element_kind(collection: str, after: Value) -> DriftKind:
@@ -183,7 +189,9 @@ def _kind(
 ) -> DriftKind:
     if name == "policy":
         grants: Value = {}
-        rows = context.view.rows(resource.provider, (applied, grants), (now, grants))
+        rows = context.view.rows(
+            resource.provider, (applied, grants, "active"), (now, grants, "active")
+        )
         widened = any(row[4] for row in rows)
         return DriftKind.ACCESS_WIDENED if widened else DriftKind.ACCESS_NARROWED
     if name == "state" and now in (KeyState.COMPROMISED, KeyState.DESTROYED):

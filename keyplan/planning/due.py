@@ -17,6 +17,7 @@ from keyplan.model.observations import KeyVersion, Observation
 from keyplan.model.timing import parse_duration, parse_instant
 from keyplan.model.values import Value
 from keyplan.planning.intents import Intent, Move, Version
+from keyplan.planning.wanted import grant_end
 from keyplan.plans.changes import Due, Reason
 from keyplan.sdk.capabilities import Capabilities, Rotation
 
@@ -75,6 +76,7 @@ def what_is_due(
             due.append(Due(address, "expires", ends))
         elif becomes is KeyState.ACTIVE and has_expired(wanted, capabilities, now):
             intents.append(Move(KeyState.ACTIVE, KeyState.DEACTIVATED, Reason.DUE))
+    due += _grant_ends(address, wanted)
     due += _certificate_end(address, wanted, live, now)
     return TimeResult(tuple(intents), tuple(due))
 
@@ -85,6 +87,16 @@ def has_expired(wanted: Mapping[str, Value], capabilities: Capabilities, now: da
     if not isinstance(expiry, str) or KeyState.DEACTIVATED not in capabilities.states:
         return False
     return parse_instant(expiry, end=True) <= now
+
+
+def _grant_ends(address: Address, wanted: Mapping[str, Value]) -> list[Due]:
+    """When each declared grant is revoked by the first apply after its end."""
+    grants = wanted.get("grants")
+    ends = (
+        (name, grant_end(terms))
+        for name, terms in (grants.items() if isinstance(grants, dict) else ())
+    )
+    return [Due(address, f"grant {name} is revoked", end) for name, end in ends if end]
 
 
 def _certificate_end(

@@ -111,7 +111,7 @@ def make_plan(
         world = assume(state)
     plugins = {instance: session.plugin for instance, session in sessions.items()}
     declared = [key for key in graph.keys.values() if key.address in chosen]
-    wanted, uncompiled = want(declared, plugins, world.live)
+    wanted, uncompiled = want(declared, plugins, world.live, context.now)
     inputs = _Inputs(
         graph=graph,
         state=state,

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from keyplan.diagnostics import Severity
 from keyplan.errors import RejectedError
 from keyplan.model.address import Address
 from keyplan.model.observations import Observation
 from keyplan.model.resources import DesiredKey
+from keyplan.model.timing import parse_instant
 from keyplan.model.values import Reference, Unknown, Value, has_unknown, resolve
 from keyplan.plans.findings import Finding
 from keyplan.sdk.capabilities import Attribute, Capabilities, Mutability, Reading
@@ -70,6 +72,7 @@ def want(
     keys: Iterable[DesiredKey],
     plugins: Mapping[str, Plugin],
     live: Mapping[Address, Observation],
+    now: datetime,
 ) -> tuple[dict[Address, Wanted], list[Finding]]:
     """Every declared key as its provider would spell it; findings for what cannot be compiled."""
     wanted: dict[Address, Wanted] = {}
@@ -87,6 +90,10 @@ def want(
             {name: value for name, value in attributes.items() if name not in waiting}
         )
         attributes.update(canonical)
+        if isinstance(grants := attributes.get("grants"), dict):
+            attributes["grants"] = {
+                name: terms for name, terms in grants.items() if not _grant_ended(terms, now)
+            }
         attributes["tier"] = key.tier.value
         if key.parent is not None:
             attributes["parent"] = str(key.parent)
@@ -98,6 +105,17 @@ def want(
             attributes["algorithm"] = key.algorithm
         wanted[key.address] = Wanted(key, attributes)
     return wanted, findings
+
+
+def grant_end(terms: Value) -> datetime | None:
+    """When a grant ends, if it does."""
+    end = terms.get("expires_at") if isinstance(terms, dict) else None
+    return parse_instant(end, end=True) if isinstance(end, str) else None
+
+
+def _grant_ended(terms: Value, now: datetime) -> bool:
+    end = grant_end(terms)
+    return end is not None and end <= now
 
 
 def _resolve_texts(attributes: dict[str, Value], live: Mapping[Address, Observation]) -> set[str]:

@@ -129,7 +129,12 @@ class Plan:
         """SHA-256 over operations and the live preconditions they rest on."""
         return digest(
             [
-                [step.provider, _without_tokens(encode_operation(step.operation)), step.expects]
+                [
+                    step.provider,
+                    _without_tokens(encode_operation(step.operation)),
+                    step.settlement.phase,
+                    step.expects,
+                ]
                 for step in sorted(
                     self.steps, key=lambda step: (step.address, step.operation.name, step.call)
                 )

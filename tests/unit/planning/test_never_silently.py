@@ -195,7 +195,7 @@ def test_a_collection_that_cannot_be_read_is_not_guessed(bench: Bench) -> None:
     dark = Observation(live.id, hidden, live.owner, unreadable=frozenset({"labels"}))
     resource = bench.state.resources[KEY]
     wanted = {"labels": {"team": "a"}}
-    changes = list(changed_elements(declared, wanted, resource, dark))
+    changes = list(changed_elements(service(**wanted), wanted, resource, dark))
     assert [(change.path, change.reason) for change in changes] == [
         ("labels:old", Reason.WITHDRAWN)
     ]
