@@ -26,7 +26,7 @@ class RefreshedState:
     `live` has every key that exists of those in the state or about to be imported.
     `aliases` maps (provider, alias) to the id it points to, for aliases that are declared
     and were not in the state.
-    `fingerprints` are of live keys; empty when nothing was read (`--no-refresh`).
+    `fingerprints` are of live keys, or with `--no-refresh` those of the last reading.
     """
 
     live: Mapping[Address, Observation]
@@ -68,7 +68,11 @@ def refresh(
 
 
 def assume(state: State) -> RefreshedState:
-    """The state in place of the world, for `--no-refresh`. Nothing rests on fingerprints then."""
+    """The state in place of the world, for `--no-refresh`.
+
+    The plan rests on the fingerprints of the last reading, so that apply still refuses to
+    write to a key that somebody changed since.
+    """
     live = {}
     for address, resource in state.resources.items():
         pending = resource.phase is Phase.PENDING_DELETION and resource.until
@@ -79,7 +83,12 @@ def assume(state: State) -> RefreshedState:
             versions=resource.versions,
             deletion_at=parse_instant(resource.until) if pending else None,
         )
-    return RefreshedState(live=live)
+    fingerprints = {
+        address: resource.fingerprint
+        for address, resource in state.resources.items()
+        if resource.fingerprint
+    }
+    return RefreshedState(live=live, fingerprints=fingerprints)
 
 
 def _read(session: ProviderSession, resources: list[ResourceState]) -> dict[Address, Observation]:

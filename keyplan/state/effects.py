@@ -64,6 +64,7 @@ def observed(resource: ResourceState, observation: Observation) -> ResourceState
         resource,
         attributes=_never_looser(before, attributes),
         owner=observation.owner,
+        fingerprint=observation.fingerprint,
         versions=tuple(sorted(observation.versions, key=lambda version: version.number)),
     )
 
@@ -176,8 +177,8 @@ def renamed(resource: ResourceState, source: Address, target: Address) -> Resour
 
 
 def without_alias(resource: ResourceState, alias: str) -> ResourceState:
-    """The key without a name."""
-    return _aliases(resource, _names(resource) - {alias})
+    """The key without a name that moved to another one."""
+    return replace(_aliases(resource, _names(resource) - {alias}), fingerprint="")
 
 
 def _facts(operation: CreateKey) -> dict[str, Value]:

@@ -30,6 +30,7 @@ from keyplan.model.operations import (
     RenameKey,
     ReplicateKey,
     ScheduleDeletion,
+    is_remote,
 )
 from keyplan.model.timing import format_instant, parse_duration, parse_instant
 from keyplan.model.values import Value
@@ -155,6 +156,8 @@ class _Run:
         seen = entry.observation
         if seen is None:
             resource = effects.symbolic(resource, operation, at=self.at)
+            if is_remote(operation):
+                resource = replace(resource, fingerprint="")
         else:
             resource = _observed(resource, seen)
         resource = self._staged(resource, operation, started.settlement, seen)

@@ -37,7 +37,8 @@ class ResourceState:
     keyplan applied: `description`, and for elements of collections `labels:team`,
     `aliases:acme/payments`, `grants:batch`. `versions` are those last known, oldest
     first; empty where the provider reports none. `until` is an RFC 3339 text: the end
-    of the soak or of the deletion window.
+    of the soak or of the deletion window. `fingerprint` is of the last observation; empty
+    where something was done since that was not read back.
     """
 
     address: Address
@@ -51,6 +52,7 @@ class ResourceState:
     until: str = ""
     recorded: frozenset[str] = frozenset()
     versions: tuple[KeyVersion, ...] = ()
+    fingerprint: str = ""
 
     @property
     def protected(self) -> bool:

@@ -26,6 +26,7 @@ _RESOURCE = frozenset(
     {
         "attributes",
         "dependencies",
+        "fingerprint",
         "id",
         "managed",
         "owner",
@@ -159,6 +160,7 @@ class _ResourceDecoder:
             dependencies=self._dependencies(found),
             phase=documents.converted(Phase, found, "phase", "", "a phase"),
             until=documents.text(found, "until", ""),
+            fingerprint=documents.text(found, "fingerprint", ""),
             recorded=self._set(found, "recorded"),
             versions=tuple(
                 [

@@ -68,6 +68,7 @@ def _resource(resource: ResourceState) -> str:
     return (
         f'{{\n      "attributes": {_block(lines, "        ")},\n'
         f'      "dependencies": {_texts(resource.dependencies)},\n'
+        f'      "fingerprint": {_quote(resource.fingerprint)},\n'
         f'      "id": {_quote(resource.id)},\n'
         f'      "managed": {_texts(sorted(resource.managed))},\n'
         f'      "owner": {mark},\n'

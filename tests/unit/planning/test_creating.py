@@ -127,3 +127,10 @@ def test_without_refresh_the_state_stands_for_the_world(bench: Bench, refresh: b
     plan = bench.plan(ROOT, refresh=refresh)
     assert plan.errored is refresh
     assert plan.read == int(refresh)
+
+
+def test_without_refresh_a_step_still_rests_on_what_was_last_read(bench: Bench) -> None:
+    bench.converge(ROOT)
+    labelled = key("key.root", "root", "wrap", labels={"a": "b"})
+    (step,) = bench.plan(labelled, refresh=False).steps
+    assert step.expects == bench.live("key.root").fingerprint

@@ -75,6 +75,7 @@ def full_state() -> State:
             owner=OwnerMark(LINEAGE, "t0001"),
             managed=frozenset({"description", "aliases:acme/root", "aliases:root"}),
             recorded=frozenset({"tier"}),
+            fingerprint="5e3c" * 16,
             versions=(
                 KeyVersion(1, datetime(2026, 1, 1, tzinfo=UTC), KeyState.DEACTIVATED),
                 KeyVersion(2, datetime(2027, 1, 1, 0, 0, 0, 125000, tzinfo=UTC), KeyState.ACTIVE),
