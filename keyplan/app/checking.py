@@ -57,9 +57,10 @@ def _store(workspace: Workspace) -> Iterator[CheckItem]:
     if snapshot.open_run is not None:
         yield CheckItem(
             "open run",
-            f"run {snapshot.open_run} did not end, so the state lags behind",
+            f"run {snapshot.open_run} did not end, so the state lags behind; if it is not"
+            " running still, finish it",
             failed=True,
-            advice="If nobody is running keyplan now, finish it: keyplan resume",
+            advice="Write keyplan resume.",
         )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from keyplan.app.files import write_whole
+from keyplan.app.writing import write_whole
 from keyplan.config.formatting.layout import LayoutDefectError, format_file
 from keyplan.config.language_stack import quotes_matter
 from keyplan.config.source import (

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from keyplan.app.files import write_whole
 from keyplan.app.schema import language_schema
+from keyplan.app.writing import write_whole
 from keyplan.cli.terminal import as_json, terminal_of
 from keyplan.session.registry import load_registry
 
