@@ -1,16 +1,22 @@
-"""The open connection to an emulated HSM: keyplan's contract over one device."""
+"""The open connection to an emulated HSM: keyplan's contract over one device.
+
+What changes keys and what uses them is imported by the first call that does so: a plan
+reads only, and need not wait for X.509.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from keyplan.model.observations import Observation
 from keyplan.model.operations import RemoteOperation
 from keyplan.sdk.provider import Bindings, Identity, Outcome, Page
-from keyplan_hsm import control
-from keyplan_hsm.dataplane import DataPlane
 from keyplan_hsm.device import Device
 from keyplan_hsm.faults import FaultLine
+
+if TYPE_CHECKING:
+    from keyplan_hsm.dataplane import DataPlane
 
 PAGE_SIZE = 500
 
@@ -78,6 +84,8 @@ class HsmProvider:
         deadline: float | None = None,
     ) -> Outcome:
         """One operation in one transaction; makes the store if this is the first."""
+        from keyplan_hsm import control  # noqa: PLC0415  (see above)
+
         self._faults.before(operation.name)
         record = control.execute(
             self._device,
@@ -92,6 +100,8 @@ class HsmProvider:
 
     def data_plane(self, identity: str | None = None) -> DataPlane:
         """What applications call, as `identity`, or as who is connected."""
+        from keyplan_hsm.dataplane import DataPlane  # noqa: PLC0415  (see above)
+
         return DataPlane(self._device, identity or self._actor)
 
     def close(self) -> None:
