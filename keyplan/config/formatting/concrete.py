@@ -96,7 +96,7 @@ class _Reader:
         written = self._text[start.index : end.index]
         anchor, place = "", _place(start)
         if isinstance(event, yaml.ScalarEvent) and event.anchor is not None:
-            anchor = self._anchor(written)
+            anchor = self._anchor(start)
             skipped = _FILLING.match(written, len(anchor))
             content = len(written) if skipped is None else skipped.end()
             self._scan(written[len(anchor) : content], _after(place, anchor))
@@ -115,7 +115,7 @@ class _Reader:
         start, opened = event.start_mark, event.end_mark
         self._advance(start.index, _place(start))
         written = self._text[start.index : opened.index]
-        anchor = self._anchor(written) if event.anchor is not None else ""
+        anchor = self._anchor(start) if event.anchor is not None else ""
         if anchor:
             self._scan(written[len(anchor) : -1], _after(_place(start), anchor))
         self._jump(opened)
@@ -132,7 +132,7 @@ class _Reader:
         self._advance(start.index, _place(start))
         anchor = ""
         if event.anchor is not None:
-            anchor = self._anchor(self._text[start.index :])
+            anchor = self._anchor(start)
             self._cursor = start.index + len(anchor)
             self._cursor_place = _after(_place(start), anchor)
         block = Block(_place(start), start.column, is_map, anchor=anchor)
@@ -164,9 +164,8 @@ class _Reader:
         self._starts.append(Place(mark.line + 1, column))
         self._dash = None
 
-    @staticmethod
-    def _anchor(written: str) -> str:
-        found = _ANCHOR.match(written)
+    def _anchor(self, mark: Any) -> str:
+        found = _ANCHOR.match(self._text, mark.index)
         return found[0] if found else ""
 
     # -- what stands between -----------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -289,3 +290,11 @@ def test_a_comment_that_nobody_aligned_stands_two_spaces_behind() -> None:
     assert formatted("a:\n     b: 1 # x\n     c: [ 1 ]  # y\n     d: 1        # z\n") == (
         "a:\n  b: 1  # x\n  c: [1]  # y\n  d: 1           # z\n"
     )
+
+
+def test_many_anchors_and_comments_take_linear_time() -> None:
+    lines = [f"  k{number}: &a{number}  # c\n     b: 1\n" for number in range(4000)]
+    started = time.perf_counter()
+    once = formatted("key:\n" + "".join(lines))
+    assert once.count("  # c\n    b: 1\n") == 4000
+    assert time.perf_counter() - started < 20  # a quadratic printer takes minutes
