@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from keyplan.config.decode import Deferred, Prepared
 from keyplan.config.expressions import FileReader, Scope, Template
@@ -19,6 +20,9 @@ from keyplan.diagnostics import Diagnostic, Position
 from keyplan.model.resources import Removed
 from keyplan.model.stack import ProviderBlock, Stack
 from keyplan.model.values import Value
+
+if TYPE_CHECKING:
+    from keyplan.config.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +131,16 @@ class Configuration:
     """A stack as it was written, with variables and locals evaluated.
 
     `names` is what every expression of the stack may read (`var`, `local`); `files` is
-    how it reads files. `failed` has the addresses (without instances) of blocks that
-    could not be used at all, so that nothing says they are not declared.
+    how it reads files. `source` has its blocks and the modules that it uses. `failed` has
+    the addresses (without instances) of blocks that could not be used at all, so that
+    nothing says they are not declared.
     """
 
     root: Path
     stack: Stack
     names: Mapping[str, object]
     files: FileReader
+    source: Source
     providers: Mapping[str, ProviderBlock] = field(default_factory=dict)
     principals: Mapping[str, Block] = field(default_factory=dict)
     policies: Mapping[str, Block] = field(default_factory=dict)

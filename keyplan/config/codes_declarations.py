@@ -118,6 +118,21 @@ _DECLARATIONS = {
         "A principal has a name with a provider that is neither installed nor declared. Stacks "
         "that share principals may ignore the warning.",
     ),
+    "KP-DECL-030": CodeInfo(
+        "A module's source cannot be used",
+        "`source` is a directory below the stack, written relative to the file that names it: "
+        "`./modules/tenant`. Links may not lead out of the stack.",
+    ),
+    "KP-DECL-031": CodeInfo(
+        "Modules contain each other in a circle, or too deeply",
+        "A module cannot contain itself, modules are nested at most 10 levels deep, and a stack "
+        "has at most 20,000 instances of them.",
+    ),
+    "KP-DECL-033": CodeInfo(
+        "A block that belongs to the stack",
+        "Providers, `import`, `moved`, `removed` and what `keyplan` says of a stack are written "
+        "in the stack's own files; a module gets its providers from who uses it.",
+    ),
     "KP-DECL-034": CodeInfo(
         "An `import` entry cannot be used",
         "`to` is the address of a declared key, `id` what its provider calls the existing one; "
@@ -186,6 +201,10 @@ _REFERENCES = {
         "`each` needs `for_each`, `this` is for policies and guardrails, and variables, locals, "
         "`for_each` and `declare` are evaluated before keys are known.",
     ),
+    "KP-REF-013": CodeInfo(
+        "Modules read each other's values in a circle",
+        "An input that needs an output that needs the input has no value.",
+    ),
 }
 
 _POLICIES = {
@@ -202,6 +221,11 @@ _POLICIES = {
     "KP-POL-003": CodeInfo(
         "An accepted gap is over",
         "`unenforced` accepts what a provider cannot honour until a day, and that day has passed.",
+    ),
+    "KP-POL-004": CodeInfo(
+        "A policy that the provider cannot compile",
+        "What a provider cannot honour is refused, unless `unenforced` accepts the gap. The "
+        "provider's own words say which part it is.",
     ),
 }
 

@@ -47,9 +47,7 @@ class Declarations:
     defaults: dict[str, dict[str, Entry]] = field(
         default_factory=lambda: {name: {} for name in DEFAULTS}
     )
-    lists: dict[str, list[Node]] = field(
-        default_factory=lambda: {name: [] for name in LIST_BLOCKS}
-    )
+    lists: dict[str, list[Node]] = field(default_factory=lambda: {name: [] for name in LIST_BLOCKS})
     complete: bool = True
 
 

@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 from keyplan.config.expressions import ExpressionError, Scope, Template
 from keyplan.config.report import INVALID, Invalid, Report, at
 from keyplan.config.tree import Node
+from keyplan.model.address import Address
 from keyplan.model.values import Unknown, Value
 
 Decoded: TypeAlias = "Value | Invalid"
@@ -29,6 +30,11 @@ class Deferred:
     def templates(self) -> Iterable[Template]:
         """Every template inside, for finding references."""
         raise NotImplementedError
+
+    @property
+    def addresses(self) -> Iterable[str]:
+        """Every address inside that a module writes as its own."""
+        return ()
 
     def evaluate(self, scope: Scope, report: Report) -> Decoded:
         """The canonical value in a scope; `INVALID` if it was reported."""
@@ -50,6 +56,30 @@ class FinishList(Protocol):
 
     def finish(self, items: list[Decoded], nodes: tuple[Node, ...], report: Report) -> Decoded:
         """Drop what is invalid, report duplicates, bring into canonical order."""
+
+
+class DeferredAddress(Deferred):
+    """An address in a module, as the module writes it: whole once the instance is known."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @property
+    def templates(self) -> Iterable[Template]:
+        """None."""
+        return ()
+
+    @property
+    def addresses(self) -> Iterable[str]:
+        """Itself."""
+        return (self.text,)
+
+    def evaluate(self, scope: Scope, report: Report) -> Decoded:
+        """The address as the stack knows it."""
+        del report
+        return Address(f"{scope.module}.{self.text}")
 
 
 class DeferredScalar(Deferred):
@@ -104,6 +134,12 @@ class DeferredList(Deferred):
     def templates(self) -> Iterable[Template]:
         """Those of all items."""
         return (found for item in self.items for found in templates_of(item))
+
+    @property
+    def addresses(self) -> Iterable[str]:
+        """Those of all items."""
+        items = (item for item in self.items if isinstance(item, Deferred))
+        return (found for item in items for found in item.addresses)
 
     def evaluate(self, scope: Scope, report: Report) -> Decoded:
         """Each item, then the list."""

@@ -157,7 +157,7 @@ class RecordCodec(BaseCodec):
         super().__init__(shape, mode)
         fields = (*shape.fields, *extra)
         self._codecs: Mapping[str, Codec] = {
-            field.name: compile_field(field, mode.label, partial=merging)
+            field.name: compile_field(field, mode.label, partial=merging, verbatim=mode.verbatim)
             for field in fields
             if not field.later
         }
@@ -282,10 +282,18 @@ def compile_shape(shape: Shape, mode: Mode) -> Codec:
             return ScalarCodec(shape, mode, parse)
 
 
-def compile_field(field: Field, above: str = "", *, partial: bool = False) -> Codec:
+def compile_field(
+    field: Field, above: str = "", *, partial: bool = False, verbatim: bool = False
+) -> Codec:
     """The codec of a field; `above` is the path of what it is in."""
     label = f"{above}.{field.name}" if above else field.name
-    return compile_shape(
-        field.shape,
-        Mode(label, field.kind, field.nullable, field.words, field.unknown, partial=partial),
+    mode = Mode(
+        label,
+        Kind.LITERAL if verbatim else field.kind,
+        field.nullable,
+        field.words,
+        field.unknown,
+        verbatim=verbatim,
+        partial=partial,
     )
+    return compile_shape(field.shape, mode)

@@ -14,6 +14,7 @@ from typing import ClassVar
 from keyplan.config.decode import (
     Decoded,
     Deferred,
+    DeferredAddress,
     DeferredList,
     DeferredScalar,
     Prepared,
@@ -181,7 +182,7 @@ class ScalarCodec(BaseCodec):
                 return special
             if self.is_none(node):
                 return None
-        if self._mode.kind is Kind.EXPRESSION and not node.quoted and text not in _FLAGS:
+        if self._mode.kind is Kind.EXPRESSION and text not in _FLAGS:
             return self.template(node, report)
         try:
             value = self._parse(text)
@@ -233,9 +234,13 @@ class ReferenceCodec(BaseCodec):
                 return text
         elif PLAIN_ADDRESS.fullmatch(text):
             address = self._checked(Address(text), node, report)
+            if node.file.module and not isinstance(address, Invalid):
+                return DeferredAddress(text)
             if not isinstance(address, Invalid) and len(self._accepted) < _REMEMBERED:
                 self._accepted[text] = address
             return address
+        if self._mode.verbatim:
+            return self.convert(text, node, report)
         return self.template(node, report)
 
     def convert(self, value: object, node: Node, report: Report) -> Decoded:
@@ -268,7 +273,7 @@ class ReferenceCodec(BaseCodec):
         return self._target == "provider"
 
     def _checked(self, address: Address, node: Node, report: Report) -> Decoded:
-        if address.startswith(self._target + "."):
+        if address.startswith(self._target + ".") or address.kind == self._target:
             return address
         report.error(
             "KP-REF-004",
@@ -312,8 +317,8 @@ class PlainCodec(BaseCodec):
         text = node.text
         if "{" in text and ("${" in text or "%{" in text) and not self._mode.verbatim:
             return self._leaf.template(node, report)  # text around `${…}` is a template anywhere
-        if self._mode.kind is Kind.EXPRESSION and not node.quoted:
-            return self.template(node, report)
+        if self._mode.kind is Kind.EXPRESSION:
+            return self.template(node, report)  # quotes are YAML's: 'key.master["prod"].id'
         assert isinstance(self._shape, Plain)  # noqa: S101  # for the type checker
         return plain_value(node) if self._shape.typed else text
 

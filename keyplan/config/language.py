@@ -32,14 +32,14 @@ SID_SAYS = "a letter, then letters and digits: it becomes the statement's Sid"
 
 BLOCKS = (
     "keyplan", "variable", "locals", "defaults", "provider", "principal", "policy", "key",
-    "output", "import", "moved", "removed",
+    "module", "output", "import", "moved", "removed",
 )  # fmt: skip
 """Top-level blocks that work."""
 
 LIST_BLOCKS = ("import", "moved", "removed")
 """Those that are lists of entries; all others are maps of names."""
 
-LATER_BLOCKS = ("module", "guardrail")
+LATER_BLOCKS = ("guardrail",)
 """Top-level blocks of the language that are not there yet."""
 
 RESERVED = ("migration", "approval", "token", "data", "generation", "material")
@@ -112,12 +112,19 @@ VARIABLE = Record(
         Field(
             "type",
             Plain(),
-            "string, number, bool, or a list, set or map.",
+            "string, number, bool, any, a list, set, map or object, or a kind of reference.",
             Kind.LITERAL,
             required=True,
         ),
         Field("description", Text(), "", Kind.LITERAL),
         Field("default", Plain(typed=True), "Its value if none is given.", Kind.LITERAL),
+        Field(
+            "sensitive",
+            Flag(),
+            "Its value decides, and is never shown or stored.",
+            Kind.LITERAL,
+            later=True,
+        ),
         Field(
             "validation",
             Items(

@@ -1,9 +1,39 @@
-"""Fields of `import` and `moved`: how existing keys come in, and how addresses change."""
+"""Fields of `module`, `import` and `moved`: what is used again, comes in, or moves."""
 
 from __future__ import annotations
 
-from keyplan.config.fields import Field, Kind, Record, Refers, Text
-from keyplan.config.language import FOR_EACH
+from keyplan.config.fields import Field, Kind, Plain, Record, Refers, Table, Text
+from keyplan.config.language import DECLARE, FOR_EACH, NAME, NAME_SAYS
+
+MODULE = Record(
+    (
+        FOR_EACH,
+        DECLARE,
+        Field(
+            "source",
+            Text(),
+            "The module's directory below the stack, such as ./modules/tenant.",
+            Kind.LITERAL,
+            required=True,
+        ),
+        Field(
+            "inputs",
+            Table(Plain(typed=True), NAME, NAME_SAYS),
+            "Values for the module's variables, of the types that they declare.",
+            unknown=True,
+        ),
+        Field(
+            "providers",
+            Table(
+                Refers("provider"),
+                rf"{NAME}(?:\.{NAME})?",
+                "a provider type, and perhaps a dot and an alias",
+            ),
+            "What a provider is called in the module, and which one it is here.",
+            Kind.REFERENCE,
+        ),
+    )
+)
 
 IMPORT = Record(
     (

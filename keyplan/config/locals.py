@@ -1,4 +1,4 @@
-"""`locals`: named values of a stack, evaluated once, in the order of their references.
+"""`locals`: named values, evaluated once per stack or module, in the order of their references.
 
 Rules: a local may read variables and other locals; keys, policies and principals are
 linked later and cannot be read here. A cycle is an error that names every local of it.
@@ -7,42 +7,58 @@ linked later and cannot be read here. A cycle is an error that names every local
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from keyplan.config.decode import Prepared, evaluate, templates_of
 from keyplan.config.decode_scalars import Mode, PlainCodec
-from keyplan.config.expressions import FileReader, Scope
+from keyplan.config.expressions import Scope
 from keyplan.config.fields import Kind, Plain
 from keyplan.config.names import Absent, Values
 from keyplan.config.report import INVALID, Invalid, Report, at_key, related
 from keyplan.config.tree import Entry
-from keyplan.diagnostics import Diagnostics
 from keyplan.model.values import Value
 
 
+@dataclass(frozen=True, slots=True)
+class Locals:
+    """The locals of one folder, decoded. `order` is that of evaluation, `None` for a circle."""
+
+    entries: Mapping[str, Entry]
+    prepared: Mapping[str, Prepared]
+    order: tuple[str, ...] | None
+
+
+def read_locals(entries: Mapping[str, Entry], report: Report) -> Locals:
+    """Decode the locals of one folder."""
+    prepared = {name: _decode(name, entry, report) for name, entry in entries.items()}
+    order = _order(prepared, entries, report)
+    return Locals(entries, prepared, None if order is None else tuple(order))
+
+
 def evaluate_locals(
-    entries: Mapping[str, Entry],
-    variables: object,
-    files: FileReader,
-    diagnostics: Diagnostics,
+    found: Locals, scope: Scope, report: Report
 ) -> tuple[dict[str, Value], frozenset[str]]:
-    """The value of each local, and the names of those that could not be evaluated."""
-    prepared = {name: _decode(name, entry, diagnostics) for name, entry in entries.items()}
-    broken = {name for name, item in prepared.items() if item is INVALID}
-    order = _order(prepared, entries, diagnostics)
-    if order is None:
-        return {}, frozenset(entries)
+    """The value of each local, and the names of those that could not be evaluated.
+
+    `scope` has the variables. Messages are about the module that `scope` names.
+    """
+    if found.order is None:
+        return {}, frozenset(found.entries)
+    broken = {name for name, item in found.prepared.items() if item is INVALID}
     values: dict[str, Value] = {}
-    for name in order:
+    above = f"{scope.module}." if scope.module else ""
+    for name in found.order:
         if name in broken:
             continue
-        names = {"var": variables, "local": Values("local", values, frozenset(broken)), **ABSENT}
-        value = evaluate(prepared[name], Scope(names, files), Report(diagnostics, f"local.{name}"))
+        names = {**ABSENT, **scope.names, "local": Values("local", values, frozenset(broken))}
+        own = Scope(names, scope.files, scope.module)
+        value = evaluate(found.prepared[name], own, report.about(f"{above}local.{name}"))
         if isinstance(value, Invalid):
             broken.add(name)
         else:
             values[name] = value
-    return {name: values[name] for name in entries if name in values}, frozenset(broken)
+    return {name: values[name] for name in found.entries if name in values}, frozenset(broken)
 
 
 ABSENT: Mapping[str, Absent] = {
@@ -51,13 +67,13 @@ ABSENT: Mapping[str, Absent] = {
 }
 
 
-def _decode(name: str, entry: Entry, diagnostics: Diagnostics) -> Prepared:
+def _decode(name: str, entry: Entry, report: Report) -> Prepared:
     codec = PlainCodec(Plain(typed=True), Mode(f"local.{name}", Kind.TEMPLATE))
-    return codec.decode(entry.value, Report(diagnostics, f"local.{name}"))
+    return codec.decode(entry.value, report.about(f"local.{name}"))
 
 
 def _order(
-    prepared: Mapping[str, Prepared], entries: Mapping[str, Entry], diagnostics: Diagnostics
+    prepared: Mapping[str, Prepared], entries: Mapping[str, Entry], report: Report
 ) -> list[str] | None:
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for name, item in prepared.items():
@@ -72,7 +88,7 @@ def _order(
     first = min(needs_next, key=list(entries).index)
     start = needs_next.index(first)
     around = needs_next[start:] + needs_next[:start]
-    Report(diagnostics, f"local.{first}").error(
+    report.about(f"local.{first}").error(
         "KP-REF-008",
         at_key(entries[first]),
         "locals refer to each other in a circle: "

@@ -6,11 +6,10 @@ reading it adds nothing. A name that cannot be read here says why.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from keyplan.config.expressions import At, Lookup
 from keyplan.config.report import AlreadyReportedError, suggest_or_list
-from keyplan.model.values import Value
 
 _BLOCK = {"var": "variable", "local": "locals"}
 
@@ -20,10 +19,15 @@ class Values(Lookup):
 
     __slots__ = ("_broken", "_kind", "_values")
 
-    def __init__(self, kind: str, values: Mapping[str, Value], broken: frozenset[str]) -> None:
+    def __init__(self, kind: str, values: Mapping[str, object], broken: frozenset[str]) -> None:
         self._kind = kind
         self._values = values
         self._broken = broken
+
+    def changed(self, change: Callable[[object], object]) -> Values:
+        """The same names with other values."""
+        values = {name: change(value) for name, value in self._values.items()}
+        return Values(self._kind, values, self._broken)
 
     def get_attribute(self, name: str, at: At) -> object:
         """`var.x`."""

@@ -60,16 +60,19 @@ class AlreadyReportedError(ExpressionError):
 class Report:
     """Collects messages about one thing. `address` is what they are about.
 
-    `errors` counts, so that a caller can tell whether its part went well.
+    `errors` counts, so that a caller can tell whether its part went well. `within` are the
+    places where the module that it is about is used, the innermost first; every message
+    shows them.
     """
 
     diagnostics: Diagnostics
     address: str = ""
     errors: int = 0
+    within: tuple[Related, ...] = ()
 
     def about(self, address: str) -> Report:
         """A report into the same collection about something else."""
-        return Report(self.diagnostics, address)
+        return Report(self.diagnostics, address, within=self.within)
 
     def already_reported(self) -> None:
         """Count a consequence of something that was reported at its cause."""
@@ -109,6 +112,8 @@ class Report:
             found = error.diagnostic
             if self.address and not found.address:
                 found = replace(found, address=self.address)
+            if self.within:
+                found = replace(found, related=(*found.related, *self.within))
             self.diagnostics.add(found)
 
     def _add(
@@ -120,6 +125,7 @@ class Report:
         also: tuple[Related, ...],
     ) -> None:
         position, line = place or (None, "")
+        also = (*also, *self.within)
         self.diagnostics.add(Diagnostic(severity, code, *words, self.address, position, line, also))
 
 

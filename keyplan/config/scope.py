@@ -88,8 +88,10 @@ class Scope:
     `names` maps `var local each key policy principal this module` to mappings or
     lookups. In a plain mapping under one of these names (except `this`) a missing
     entry is an error with a suggestion; deeper down a missing entry is `none`.
-    `files` is `None` where files may not be read.
+    `files` is `None` where files may not be read. `module` is the address of the module
+    whose text it is, empty for the stack's own.
     """
 
     names: Mapping[str, object] = field(default_factory=dict)
     files: FileReader | None = None
+    module: str = ""

@@ -30,7 +30,7 @@ def read_stack_block(name: str, entries: Mapping[str, Entry], report: Report) ->
     fields = codec.decode(node, report)
     if not isinstance(fields, dict):
         return Stack(name)
-    _check_version(fields.get("required_version"), entries, report)
+    check_version(entries, report)
     safety = fields.get("safety")
     return Stack(
         name,
@@ -40,9 +40,12 @@ def read_stack_block(name: str, entries: Mapping[str, Entry], report: Report) ->
     )
 
 
-def _check_version(wanted: object, entries: Mapping[str, Entry], report: Report) -> None:
-    if not isinstance(wanted, str):
-        return
+def check_version(entries: Mapping[str, Entry], report: Report) -> None:
+    """Report a `keyplan.required_version` that is none, or that this version does not meet."""
+    entry = entries.get("required_version")
+    wanted = entry.value.text if entry and isinstance(entry.value, ScalarNode) else ""
+    if not wanted or "${" in wanted:
+        return  # reported as a field without a value
     place = at(entries["required_version"].value)
     try:
         fits = satisfies(__version__, wanted)

@@ -20,8 +20,8 @@ from keyplan.config.expressions import FileReader, Scope
 from keyplan.config.fields import Items, Kind, Plain, Record, Shape, Table, Text
 from keyplan.config.report import INVALID, Invalid, Place, Report, at, at_key, suggest
 from keyplan.config.source import FileAccessError, SourceFile, read_file_below
-from keyplan.config.tree import Entry, ListNode, MapNode, Node, ScalarNode, parse, parse_any
-from keyplan.config.variable_types import type_of
+from keyplan.config.sources import Variable
+from keyplan.config.tree import ListNode, MapNode, Node, ScalarNode, parse, parse_any
 from keyplan.diagnostics import Diagnostics
 from keyplan.model.values import Value
 
@@ -49,29 +49,25 @@ class Given:
 
 
 def evaluate_variables(
-    declared: Mapping[str, tuple[Entry, Mapping[str, Prepared]]],
+    declared: Mapping[str, Variable],
     given: Mapping[str, Given],
     files: FileReader,
     diagnostics: Diagnostics,
 ) -> tuple[dict[str, Value], frozenset[str]]:
-    """The value of each variable, and the names of those that could not be given one.
-
-    `declared` maps a name to its entry and its decoded fields.
-    """
+    """The value of each variable, and the names of those that could not be given one."""
     values: dict[str, Value] = {}
     broken: set[str] = set()
-    for name, (entry, _) in declared.items():
+    for name, variable in declared.items():
         report = Report(diagnostics, f"var.{name}")
-        shape = type_of(entry, report)
-        value = INVALID if shape is None else _value(name, entry, shape, given.get(name), report)
+        value = _value(variable, given.get(name), report)
         if isinstance(value, Invalid | Deferred):
             broken.add(name)
         else:
             values[name] = value
-    for name, (entry, fields) in declared.items():
+    for name, variable in declared.items():
         if name in values:
             scope = Scope({"var": values}, files)
-            _validate(entry, fields, scope, Report(diagnostics, f"var.{name}"))
+            validate(variable, at_key(variable.entry), scope, Report(diagnostics, f"var.{name}"))
     return values, frozenset(broken)
 
 
@@ -164,14 +160,17 @@ def _undeclared(
     )
 
 
-def _value(name: str, entry: Entry, shape: Shape, given: Given | None, report: Report) -> Prepared:
+def _value(variable: Variable, given: Given | None, report: Report) -> Prepared:
     """The decoded value, or `INVALID` after a report."""
+    name, entry, shape = variable.name, variable.entry, variable.shape
+    if shape is None:
+        return INVALID
     mode = Mode(f"var.{name}", Kind.LITERAL, nullable=True, verbatim=True)
     codec = compile_shape(shape, mode)
     if given is None:
-        default = entry.value.entries.get("default") if isinstance(entry.value, MapNode) else None
+        default = default_of(variable)
         if default is not None:
-            return codec.decode(default.value, report)
+            return codec.decode(default, report)
         report.error(
             "KP-DECL-016",
             at_key(entry),
@@ -193,15 +192,25 @@ def _from_text(shape: Shape, node: ScalarNode, report: Report) -> Node:
     return ScalarNode(node.text, 1, 1, node.file, quoted=isinstance(shape, Text))
 
 
-def _validate(entry: Entry, fields: Mapping[str, Prepared], scope: Scope, report: Report) -> None:
-    """Check a value against its own conditions, which may read every variable."""
-    rules = evaluate(fields.get("validation"), scope, report)
+def default_of(variable: Variable) -> Node | None:
+    """The default of a variable as written."""
+    node = variable.entry.value
+    entry = node.entries.get("default") if isinstance(node, MapNode) else None
+    return None if entry is None else entry.value
+
+
+def validate(variable: Variable, place: Place, scope: Scope, report: Report) -> None:
+    """Check a value against its own conditions, which may read every variable.
+
+    `place` is where the message belongs: at the variable, or at what gave the value.
+    """
+    rules = evaluate(variable.fields.get("validation"), scope, report)
     for rule in rules if isinstance(rules, list) else ():
         if isinstance(rule, dict) and rule.get("condition") is False:
             message = str(rule.get("error_message", "a condition failed"))
             report.error(
                 "KP-DECL-019",
-                at_key(entry),
+                place,
                 f"{report.address} is refused: {message.rstrip('.')}",
                 advice="Give it a value that its validation accepts.",
             )

@@ -101,6 +101,7 @@ class KeyBuilder:
             if not instance.block.wrote("provider"):
                 self._lacks("provider", instance, report)
             return None
+        provider = instance.home.provider(provider)
         return self._known_provider(provider, lambda: instance.block.at("provider"), report)
 
     def _known_provider(
@@ -258,16 +259,21 @@ class KeyBuilder:
     def _replicas(self, draft: Draft, values: Mapping[str, Value], report: Report) -> None:
         written, primary = values.get("replicas"), values.get("primary")
         replicas = written if isinstance(written, dict) else {}
+        placed = dict(replicas)
         for name, replica in replicas.items():
             if not isinstance(replica, dict):
                 continue
             provider = replica.get("provider")
             if isinstance(provider, str):
+                provider = draft.instance.home.provider(provider)
+                placed[name] = {**replica, "provider": provider}
                 where = partial(draft.block.at_item, ("replicas", name, "provider"))
                 self._known_provider(provider, where, report)
             for address in _addresses(replica.get("policies")):
                 where = partial(draft.block.at_item, ("replicas", name, "policies"), str(address))
                 find(address, self._world.policies, where, report)
+        if replicas:
+            draft.attributes["replicas"] = placed
         if isinstance(primary, str) and primary not in replicas:
             report.error(
                 "KP-REF-002",

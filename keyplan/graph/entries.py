@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from keyplan.config.blocks import Block, Move
-from keyplan.config.expressions import Scope
 from keyplan.config.report import Place, Report, related, suggest
 from keyplan.graph.instances import NO_EACH, each_of
 from keyplan.graph.keys import Keys
+from keyplan.graph.module_lookups import InsideLookup, ModulesLookup
 from keyplan.graph.references import find
 from keyplan.graph.world import World
 from keyplan.model.address import Address, matches
@@ -51,7 +51,7 @@ def imported_keys(world: World, keys: Keys) -> dict[Address, Imported]:
     places: dict[Address, Place] = {}
     ids: dict[tuple[str, str], Address] = {}
     for block in world.configuration.imports:
-        for target, identifier in _imports_of(block, world, keys.names):
+        for target, identifier in _imports_of(block, world):
             report = world.report(target)
             where = partial(block.at, "to")
             instance = find(target, world.keys, where, report)
@@ -85,15 +85,13 @@ def imported_keys(world: World, keys: Keys) -> dict[Address, Imported]:
     return result
 
 
-def _imports_of(
-    block: Block, world: World, names: Mapping[str, object]
-) -> Iterator[tuple[Address, str]]:
+def _imports_of(block: Block, world: World) -> Iterator[tuple[Address, str]]:
     """Address and id of every instance of an entry."""
     report = Report(world.diagnostics, "import")
-    for each in (each_of(block, world.configuration, report) or {}).values():
-        scope = Scope(
-            {**names, "each": NO_EACH if each is None else each}, world.configuration.files
-        )
+    stack = world.homes[""]
+    names = {**stack.names, "module": ModulesLookup(stack, InsideLookup)}
+    for each in (each_of(block, stack, report) or {}).values():
+        scope = stack.scope({**names, "each": NO_EACH if each is None else each})
         values = block.values(scope, report)
         target, identifier = values.get("to"), values.get("id")
         if isinstance(target, Address) and isinstance(identifier, str):

@@ -8,16 +8,20 @@ is linked, so they may read variables and locals, and nothing of keys.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from keyplan.config.blocks import Block, Configuration
-from keyplan.config.decode import evaluate
-from keyplan.config.expressions import Scope
+from keyplan.config.blocks import Block
+from keyplan.config.decode import Deferred, evaluate
+from keyplan.config.expressions import FileReader, Lookup, Scope
 from keyplan.config.names import Absent
 from keyplan.config.report import Invalid, Report, at
 from keyplan.config.scalars import kind_of
-from keyplan.model.address import Address
+from keyplan.config.sources import Source
+from keyplan.diagnostics import Related
+from keyplan.graph.lazy import Lazy
+from keyplan.graph.providers import ProviderName
+from keyplan.model.address import Address, quote
 from keyplan.model.values import Value
 
 _TEXT = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
@@ -34,7 +38,8 @@ class Instance:
 
     address: Address
     block: Block
-    each: Mapping[str, Value] | None = None
+    home: Home
+    each: Mapping[str, object] | None = None
 
     @property
     def each_name(self) -> object:
@@ -69,51 +74,105 @@ class Declared:
         for family in self.families.values():
             yield from family.instances.values()
 
-    def get(self, address: Address) -> Instance | None:
-        """An instance by its address."""
-        parts = address.parts
-        family = self.families.get(parts.name)
-        return None if family is None else family.instances.get(parts.instance)
+
+@dataclass(slots=True, eq=False)
+class Home:
+    """The stack, or one instance of a module: where blocks are declared, and what they see.
+
+    `address` is empty for the stack. `early` are the names that are known before anything
+    is linked, `names` all of them. `providers` maps what a provider is called here to its
+    name in the stack. `within` are the places that use the module, innermost first.
+    `lookup` makes an address readable. `children` are the instances of modules, by name
+    and `for_each` key; a name is in `broken` if they are not known, which was reported.
+    `outputs` are what its user may read.
+    """
+
+    address: str
+    source: Source
+    early: Mapping[str, object]
+    files: FileReader
+    lookup: Callable[[Address], Lookup]
+    providers: Mapping[str, str] = field(default_factory=dict)
+    within: tuple[Related, ...] = ()
+    names: Mapping[str, object] = field(default_factory=dict)
+    declared: dict[str, Declared] = field(default_factory=dict)
+    children: dict[str, dict[str | None, Home]] = field(default_factory=dict)
+    outputs: Mapping[str, Lazy] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+
+    def provider(self, name: str) -> str:
+        """The name that the stack knows a provider by."""
+        return str(name) if isinstance(name, ProviderName) else self.providers.get(name, name)
+
+    def inside(self, name: str) -> str:
+        """The whole address of something that is written here as `key.root`."""
+        return f"{self.address}.{name}" if self.address else name
+
+    def scope(self, names: Mapping[str, object]) -> Scope:
+        """A scope for text that is written here."""
+        return Scope(names, self.files, self.address)
 
 
-def expand(
-    kind: str, blocks: Mapping[str, Block], configuration: Configuration, report: Report
-) -> Declared:
+def readable(value: object, lookup: Callable[[Address], Lookup]) -> object:
+    """A value whose addresses can be read through; the same object if it has none."""
+    if isinstance(value, Address):
+        return lookup(value)
+    if isinstance(value, dict):
+        entries = {name: readable(item, lookup) for name, item in value.items()}
+        return value if all(entries[name] is value[name] for name in value) else entries
+    if isinstance(value, list):
+        items = [readable(item, lookup) for item in value]
+        return value if all(a is b for a, b in zip(items, value, strict=True)) else items
+    return value
+
+
+def expand(kind: str, blocks: Mapping[str, Block], home: Home, report: Report) -> Declared:
     """All instances of the blocks of one kind."""
     families = {
-        name: _family(block, configuration, report.about(block.address))
+        name: _family(block, home, report.about(home.inside(block.address)))
         for name, block in blocks.items()
     }
     prefix = f"{kind}."
-    failed = (name for name in configuration.failed if name.startswith(prefix))
+    failed = (name for name in home.source.failed if name.startswith(prefix))
     return Declared(kind, families, frozenset(name.removeprefix(prefix) for name in failed))
 
 
-def each_of(
-    block: Block, configuration: Configuration, report: Report
-) -> Mapping[str | None, Mapping[str, Value] | None] | None:
+Each = Mapping[str, object]
+
+
+def each_of(block: Block, home: Home, report: Report) -> Mapping[str | None, Each | None] | None:
     """What `each` is in every instance, by key; one `None` without `for_each`.
 
     `None` if `for_each` could not be used, which was reported.
     """
-    return _entries(block, configuration, report) if block.wrote("for_each") else {None: None}
+    return _entries(block, home, report) if block.wrote("for_each") else {None: None}
 
 
-def _family(block: Block, configuration: Configuration, report: Report) -> Family:
+def is_declared(block: Block, each: Each | None, home: Home, report: Report) -> bool | None:
+    """The value of `declare`; `None` if it was reported."""
+    if "declare" not in block.repeat:
+        return None if block.wrote("declare") else True
+    value = evaluate(
+        block.repeat["declare"], _scope(NO_EACH if each is None else each, home), report
+    )
+    return value if isinstance(value, bool) else None
+
+
+def _family(block: Block, home: Home, report: Report) -> Family:
     family = Family(block, keyed=block.wrote("for_each"))
+    own = home.inside(block.address)
     if not family.keyed and not block.wrote("declare"):
-        family.instances[None] = Instance(Address(block.address), block)
+        family.instances[None] = Instance(Address(own), block, home)
         return family
-    entries = each_of(block, configuration, report)
+    entries = each_of(block, home, report)
     if entries is None:
         family.failed = True
         return family
     for key, each in entries.items():
-        address = Address.of(block.kind, block.name, key)
-        instance = Instance(address, block, each)
-        wanted = _declared(instance, configuration, report)
+        wanted = is_declared(block, each, home, report)
         if wanted:
-            family.instances[key] = instance
+            address = Address(own if key is None else f"{own}[{quote(key)}]")
+            family.instances[key] = Instance(address, block, home, each)
         elif wanted is None:
             family.failed = True
         else:
@@ -121,26 +180,16 @@ def _family(block: Block, configuration: Configuration, report: Report) -> Famil
     return family
 
 
-def _scope(each: object, configuration: Configuration) -> Scope:
-    return Scope({**configuration.names, **_NOT_YET, "each": each}, configuration.files)
+def _scope(each: object, home: Home) -> Scope:
+    return home.scope({**home.early, **_NOT_YET, "each": each})
 
 
-def _declared(instance: Instance, configuration: Configuration, report: Report) -> bool | None:
-    """The value of `declare`; `None` if it was reported."""
-    block = instance.block
-    if "declare" not in block.repeat:
-        return None if block.wrote("declare") else True
-    value = evaluate(block.repeat["declare"], _scope(instance.each_name, configuration), report)
-    return value if isinstance(value, bool) else None
-
-
-def _entries(
-    block: Block, configuration: Configuration, report: Report
-) -> dict[str | None, Mapping[str, Value] | None] | None:
+def _entries(block: Block, home: Home, report: Report) -> dict[str | None, Each | None] | None:
     """`each` by key; `None` if it was reported."""
     if "for_each" not in block.repeat:
         return None
-    value = evaluate(block.repeat["for_each"], _scope(NO_EACH, configuration), report)
+    prepared = block.repeat["for_each"]
+    value = evaluate(prepared, _scope(NO_EACH, home), report)
     if isinstance(value, Invalid):
         return None
     pairs: list[tuple[Value, Value]]
@@ -151,7 +200,7 @@ def _entries(
     else:
         _wrong(block, report, f"for_each is {kind_of(value)}", "Give it a map or a list of text.")
         return None
-    result: dict[str | None, Mapping[str, Value] | None] = {}
+    result: dict[str | None, Each | None] = {}
     for key, item in pairs:
         if not isinstance(key, str):
             _wrong(block, report, f"for_each has {kind_of(key)} in it: {key}", "Write it as text.")
@@ -167,7 +216,8 @@ def _entries(
         if key in result:
             _wrong(block, report, f"for_each has {key!r} twice", "Keep one of the two.")
             return None
-        result[key] = {"key": key, "value": item}
+        found = readable(item, home.lookup) if isinstance(prepared, Deferred) else item
+        result[key] = {"key": key, "value": found}
     return result
 
 

@@ -8,24 +8,22 @@ an error that names every key and line in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from keyplan.config.expressions import At, Scope
-from keyplan.config.names import Absent
+from keyplan.config.expressions import At
 from keyplan.config.report import AlreadyReportedError, Report, at, related, suggest
 from keyplan.config.tree import Node
 from keyplan.graph.building import KeyBuilder
 from keyplan.graph.dag import dependency_order
 from keyplan.graph.drafts import Draft, typed
 from keyplan.graph.instances import Instance
-from keyplan.graph.references import KEY_ATTRIBUTES, AddressLookup, KeyLookup, KindLookup, find
+from keyplan.graph.lazy import Lazy
+from keyplan.graph.references import KEY_ATTRIBUTES, KeyLookup, find
 from keyplan.graph.world import World
 from keyplan.model.address import Address
 from keyplan.model.values import Reference, Unknown, Value
 from keyplan.sdk.capabilities import Reading
 
-_NO_THIS = Absent("this", "only policies and guardrails speak of the key that they are used on")
-_NO_MODULE = Absent("module", "modules are not there yet")
 _UNREADABLE = frozenset(
     {"for_each", "declare", "policies", "lifecycle", "unenforced", "depends_on"}
 )
@@ -43,17 +41,13 @@ class Keys:
         self._failed: set[Address] = set()
         self.drafts: dict[Address, Draft] = {}
         self.edges: dict[Address, dict[Address, Node]] = {}
-        self.names: Mapping[str, object] = {
-            **world.configuration.names,
-            "this": _NO_THIS,
-            "module": _NO_MODULE,
-            "key": KindLookup(world.keys, lambda address: KeyLookup(address, self)),
-            "policy": KindLookup(world.policies, AddressLookup),
-            "principal": KindLookup(world.principals, AddressLookup),
-        }
+        self.running: list[Lazy] = []
+        self.recording: list[dict[Address, None]] = []
+        self._linking = False
 
     def evaluate(self) -> None:
         """Every key, in dependency order. Mistakes are reported."""
+        self._linking = True
         nodes = [instance.address for instance in self._world.keys]
         for instance in self._world.keys:
             self.edges[instance.address] = dict(self._visible(instance))
@@ -87,8 +81,8 @@ class Keys:
         block = instance.block
         report = self._world.report(instance.address)
         if block.deferred:
-            names = {**self.names, "each": instance.each_name}
-            values = block.values(Scope(names, self._world.configuration.files), report)
+            names = {**instance.home.names, "each": instance.each_name}
+            values = block.values(instance.home.scope(names), report)
         else:
             values = dict(block.constants)
         parent = self._needed(instance, values.get("parent"), "parent", report)
@@ -134,23 +128,28 @@ class Keys:
         """What a key refers to, as far as it can be read off without evaluating."""
         block = instance.block
         for name in ("parent", "depends_on"):
-            written = block.constants.get(name)
+            written, node = block.constants.get(name), block.node(name)
             for address in written if isinstance(written, list) else [written]:
-                node = block.node(name)
                 if isinstance(address, Address) and node is not None:
                     yield address, node
+            deferred = block.deferred.get(name)
+            for text in deferred.addresses if deferred is not None and node is not None else ():
+                target = self._declared(instance.home.inside(text))
+                if target is not None and node is not None:
+                    yield target, node
         for template in block.templates:
             for reference in template.references:
                 if reference[0] == "key" and len(reference) > 1:
-                    target = self._target(reference)
+                    # ("key", "master", '["prod"]', "arn")
+                    index = reference[2] if len(reference) > 2 and reference[2][:2] == '["' else ""
+                    target = self._declared(instance.home.inside(f"key.{reference[1]}{index}"))
                     if target is not None and target != instance.address:
                         yield target, template.node
 
-    def _target(self, reference: tuple[str, ...]) -> Address | None:
-        """The instance that `("key", "master", '["prod"]', "arn")` speaks of."""
-        index = reference[2] if len(reference) > 2 and reference[2].startswith('["') else ""
+    def _declared(self, text: str) -> Address | None:
+        """The address of a declared key that text is."""
         try:
-            address = Address(f"key.{reference[1]}{index}")
+            address = Address(text)
         except ValueError:
             return None
         return None if self._world.keys.get(address) is None else address
@@ -159,24 +158,40 @@ class Keys:
 
     def attribute(self, address: Address, name: str, at: At) -> object:
         """The value of an attribute of a key."""
+        if not self._linking:
+            raise at.error(
+                "KP-REF-012",
+                f"{address}.{name} cannot be read here",
+                why="for_each, declare, locals and principals are evaluated before keys are known",
+                advice="Only refer to the key here, and read it where it is used.",
+            )
+        for recording in self.recording:
+            recording[address] = None
         if self._path:
-            current = next(reversed(self._path))
-            if address == current:
+            if address == next(reversed(self._path)):
                 raise at.error(
                     "KP-REF-011",
                     f"{address} cannot read itself",
                     advice=f"Write the value of {name} again, or put both into a local.",
                 )
-            self.edges[current].setdefault(address, at.node)
-            if address in self._path:
-                self._report_circle([*self._around(address)])
-                raise AlreadyReportedError
-            if len(self._path) > _MAX_DEPTH:
-                raise at.error("KP-REF-005", "computed references lead through too many keys")
+            self.depend(address, at)
         draft = self.ensure(address)
         if draft is None:
             raise AlreadyReportedError
         return self.read(draft, name, at)
+
+    def depend(self, address: Address, at: At) -> None:
+        """The key that is being evaluated, if any, needs another one."""
+        if not self._path:
+            return
+        current = next(reversed(self._path))
+        if address != current:
+            self.edges[current].setdefault(address, at.node)
+        if address in self._path:
+            self._report_circle([*self._around(address)])
+            raise AlreadyReportedError
+        if len(self._path) > _MAX_DEPTH:
+            raise at.error("KP-REF-005", "computed references lead through too many keys")
 
     def read(self, draft: Draft, name: str, at: At) -> object:
         """A declared value, an `Unknown`, or `none`."""

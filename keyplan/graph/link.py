@@ -8,24 +8,23 @@ the caller has (`keyplan.rules`) are given as `checks`, so that theirs are among
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
 from keyplan.config.blocks import Block, Configuration, Positions, Snippets
 from keyplan.config.collector import collector_paused
-from keyplan.config.expressions import Scope
 from keyplan.config.loader import VariableInputs, read
-from keyplan.config.report import Report
 from keyplan.diagnostics import ConfigurationError, Diagnostic, Diagnostics
 from keyplan.graph.drafts import Draft
 from keyplan.graph.entries import imported_keys, moved_keys, removed_keys
-from keyplan.graph.instances import expand
+from keyplan.graph.instances import Home
 from keyplan.graph.keys import Keys
+from keyplan.graph.modules import Modules
 from keyplan.graph.policies import Policies
-from keyplan.graph.principals import evaluate_principals
 from keyplan.graph.resources import ResourceGraph
-from keyplan.graph.world import World
+from keyplan.graph.world import Everything, World
 from keyplan.model.address import Address
 from keyplan.model.policies import EffectivePolicy
 from keyplan.model.resources import DesiredKey
@@ -60,9 +59,9 @@ def load_graph(
         )
         if configuration is None:
             raise ConfigurationError(diagnostics.in_order())
-        graph = link_into(configuration, plugins=plugins, now=now, diagnostics=diagnostics)
+        graph, world = link_into(configuration, plugins=plugins, now=now, diagnostics=diagnostics)
         for check in checks:
-            diagnostics.extend(check(graph))
+            diagnostics.extend(_used_by(world, found) for found in check(graph))
     diagnostics.raise_if_errors()
     return graph, diagnostics
 
@@ -79,9 +78,17 @@ def link(
     """
     diagnostics = Diagnostics()
     diagnostics.extend(configuration.warnings)
-    graph = link_into(configuration, plugins=plugins, now=now, diagnostics=diagnostics)
+    graph, _ = link_into(configuration, plugins=plugins, now=now, diagnostics=diagnostics)
     diagnostics.raise_if_errors()
     return graph, diagnostics
+
+
+def _used_by(world: World, found: Diagnostic) -> Diagnostic:
+    """A message about something in a module, with the places that use it."""
+    if not found.address.startswith("module."):
+        return found
+    within = world.report(found.address).within
+    return replace(found, related=(*found.related, *within))
 
 
 def link_into(
@@ -90,14 +97,14 @@ def link_into(
     plugins: Mapping[str, Plugin],
     now: datetime | None,
     diagnostics: Diagnostics,
-) -> ResourceGraph:
+) -> tuple[ResourceGraph, World]:
     """As `link`, with mistakes added to `diagnostics`; the graph lacks what they spoilt."""
     world, keys = _evaluated(configuration, plugins, now, diagnostics)
-    policies = Policies(world, keys.names, keys.drafts.values())
+    policies = Policies(world, keys.drafts.values())
     policies.evaluate_shared()
     finish = _Finish(policies)
     desired = {address: finish.key(draft) for address, draft in keys.drafts.items()}
-    return ResourceGraph(
+    graph = ResourceGraph(
         stack=configuration.stack,
         providers=configuration.providers,
         principals=world.principal_values,
@@ -106,8 +113,9 @@ def link_into(
         removed=removed_keys(world),
         moved=moved_keys(world),
         imported=imported_keys(world, keys),
-        outputs=_outputs(configuration, keys, diagnostics),
+        outputs=_outputs(world),
     )
+    return graph, world
 
 
 def load_scope(
@@ -132,9 +140,9 @@ def load_scope(
     )
     if configuration is None:
         raise ConfigurationError(diagnostics.in_order())
-    _, keys = _evaluated(configuration, plugins, now, diagnostics)
+    world, _ = _evaluated(configuration, plugins, now, diagnostics)
     diagnostics.raise_if_errors()
-    return keys.names
+    return world.homes[""].names
 
 
 def _evaluated(
@@ -144,21 +152,23 @@ def _evaluated(
     diagnostics: Diagnostics,
 ) -> tuple[World, Keys]:
     """All instances, and every key in dependency order."""
-    report = Report(diagnostics)
-    principals = expand("principal", configuration.principals, configuration, report)
+    homes: dict[str, Home] = {}
     world = World(
         configuration,
         plugins,
         {kind: plugins[kind].capabilities() for kind in _used(configuration)},
-        evaluate_principals(configuration, principals, diagnostics),
-        principals,
-        expand("policy", configuration.policies, configuration, report),
-        expand("key", configuration.keys, configuration, report),
+        homes,
+        Everything("principal", homes),
+        Everything("policy", homes),
+        Everything("key", homes),
         diagnostics,
         now,
     )
     keys = Keys(world)
+    modules = Modules(world, keys)
+    modules.open()
     keys.evaluate()
+    modules.finish()
     return world, keys
 
 
@@ -172,7 +182,7 @@ class _Finish:
 
     def __init__(self, policies: Policies) -> None:
         self._policies = policies
-        self._places: dict[str, tuple[Positions, Snippets]] = {}
+        self._places: dict[int, tuple[Positions, Snippets]] = {}
 
     def key(self, draft: Draft) -> DesiredKey:
         """The finished key."""
@@ -198,21 +208,20 @@ class _Finish:
         )
 
     def _places_of(self, block: Block) -> tuple[Positions, Snippets]:
-        found = self._places.get(block.name)
+        found = self._places.get(id(block))
         if found is None:
-            found = self._places[block.name] = (Positions(block), Snippets(block))
+            found = self._places[id(block)] = (Positions(block), Snippets(block))
         return found
 
 
-def _outputs(
-    configuration: Configuration, keys: Keys, diagnostics: Diagnostics
-) -> dict[str, OutputBlock]:
+def _outputs(world: World) -> dict[str, OutputBlock]:
     """Outputs whose values could be evaluated; they may wait for apply."""
     result: dict[str, OutputBlock] = {}
-    scope = Scope(keys.names, configuration.files)
-    for name, block in configuration.outputs.items():
+    stack = world.homes[""]
+    scope = stack.scope(stack.names)
+    for name, block in world.configuration.outputs.items():
         address = Address.of("output", name)
-        values = block.values(scope, Report(diagnostics, address))
+        values = block.values(scope, world.report(address))
         if "value" in values:
             description = values.get("description")
             result[name] = OutputBlock(

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 
 from keyplan.config.blocks import Block
-from keyplan.config.expressions import Scope
 from keyplan.config.report import Report, related
 from keyplan.graph.constraints import NO_CONSTRAINTS, check_constraints, constraints_of
 from keyplan.graph.drafts import Draft, unenforced_of
@@ -31,11 +30,10 @@ _OWN = frozenset({"administrators", "statement", "constraints", "native"})
 class Policies:
     """Evaluates and merges policies; remembers what several keys share."""
 
-    def __init__(self, world: World, names: Mapping[str, object], drafts: Iterable[Draft]) -> None:
+    def __init__(self, world: World, drafts: Iterable[Draft]) -> None:
         self._world = world
-        self._names = names
         self._stack_names = Names(drafts)
-        self._this: dict[str, tuple[tuple[str, ...], ...]] = {}
+        self._this: dict[int, tuple[tuple[str, ...], ...]] = {}
         self._evaluated: dict[tuple[Address, tuple[Value, ...]], Policy | None] = {}
         self._merged: dict[tuple[int, ...], tuple[tuple[Policy, ...], EffectivePolicy]] = {}
         self._known: set[tuple[int, str]] = set()
@@ -71,15 +69,15 @@ class Policies:
 
     def _references_to_this(self, block: Block) -> tuple[tuple[str, ...], ...]:
         """What a policy reads of `this`, once per block."""
-        if block.name not in self._this:
+        if id(block) not in self._this:
             found = {
                 reference: None
                 for template in block.templates
                 for reference in template.references
                 if reference[0] == "this"
             }
-            self._this[block.name] = tuple(found)
-        return self._this[block.name]
+            self._this[id(block)] = tuple(found)
+        return self._this[id(block)]
 
     def _policy(self, instance: Instance, draft: Draft | None) -> Policy | None:
         """A policy for a key, or without one if it does not speak of `this`."""
@@ -100,10 +98,10 @@ class Policies:
     def _evaluate(self, instance: Instance, draft: Draft | None) -> Policy | None:
         report = self._world.report(instance.address if draft is None else draft.address)
         block = instance.block
-        names = {**self._names, "each": instance.each_name}
+        names = {**instance.home.names, "each": instance.each_name}
         if draft is not None:
             names["this"] = ThisLookup(draft, self._stack_names)
-        values = block.values(Scope(names, self._world.configuration.files), report)
+        values = block.values(instance.home.scope(names), report)
         administrators = self._principals(
             values.get("administrators"), block, ("administrators",), report
         )

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from keyplan.config.blocks import Configuration
-from keyplan.config.expressions import Scope
 from keyplan.config.names import Absent
-from keyplan.config.report import Report
-from keyplan.diagnostics import Diagnostics
-from keyplan.graph.instances import Declared
+from keyplan.graph.instances import Instance
+from keyplan.graph.world import World
 from keyplan.model.address import Address
 from keyplan.model.principals import Principal, PrincipalKind
 from keyplan.model.values import Value
@@ -21,15 +18,13 @@ _ABSENT = {
 _OWN = frozenset({"kind", "claims"})
 
 
-def evaluate_principals(
-    configuration: Configuration, declared: Declared, diagnostics: Diagnostics
-) -> dict[Address, Principal]:
+def evaluate_principals(declared: Iterable[Instance], world: World) -> dict[Address, Principal]:
     """Every principal by its address; one whose kind was reported counts as external."""
-    names = {**configuration.names, **_ABSENT}
     result: dict[Address, Principal] = {}
     for instance in declared:
-        scope = Scope({**names, "each": instance.each_name}, configuration.files)
-        values = instance.block.values(scope, Report(diagnostics, instance.address))
+        home = instance.home
+        scope = home.scope({**home.early, **_ABSENT, "each": instance.each_name})
+        values = instance.block.values(scope, world.report(instance.address))
         result[instance.address] = _principal(instance.address, values)
     return result
 

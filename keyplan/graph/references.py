@@ -22,6 +22,7 @@ from keyplan.config.report import (
     suggest_or_list,
 )
 from keyplan.graph.instances import Declared, Family, Instance
+from keyplan.graph.world import Everything
 from keyplan.model.address import Address, quote
 
 KEY_ATTRIBUTES = frozenset(field.name for field in KEY.fields if not field.later)
@@ -197,12 +198,20 @@ class KindLookup(Lookup):
 
 
 def find(
-    address: Address, declared: Declared, where: Callable[[], Place], report: Report
+    address: Address, everything: Everything, where: Callable[[], Place], report: Report
 ) -> Instance | None:
-    """The instance that a plain address names; `None` after a report at `where`."""
-    instance = declared.get(address)
+    """The instance that an address names; `None` after a report at `where`."""
+    instance = everything.get(address)
     if instance is None:
-        _report_missing(address, declared, where(), report)
+        declared = everything.near(address)
+        if declared is not None:
+            _report_missing(address, declared, where(), report)
+        else:
+            report.error(
+                "KP-REF-002", where(), f"{address} is not declared",
+                why=f"there is no {address.module}",
+                advice="Check the name of the module, and its for_each.",
+            )  # fmt: skip
     return instance
 
 

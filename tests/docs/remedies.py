@@ -192,6 +192,9 @@ REMEDIES = {
     "KP-DECL-025": "Give it such a map or list.",
     "KP-DECL-027": "Remove the entry, or the declaration that it contradicts.",
     "KP-DECL-028": "Remove the name, or declare the provider.",
+    "KP-DECL-030": "Put the module below the stack, and name its folder: `./modules/name`.",
+    "KP-DECL-031": "Take one of the modules out of the other; use deep ones from higher up.",
+    "KP-DECL-033": "Move the block into the stack's own files.",
     "KP-DECL-034": "Name each existing key once, and declare the key that takes it over.",
     "KP-DECL-035": "Declare the key under its new address only; drop moves applied long ago.",
     "KP-EXPR-001": "Complete or correct it at the column that is marked.",
@@ -274,6 +277,7 @@ REMEDIES = {
     "KP-REF-010": "Correct the name.",
     "KP-REF-011": "Write the value again, or put it into a local.",
     "KP-REF-012": "Use a name that is known there.",
+    "KP-REF-013": "Give one of the modules what it needs in another way.",
     "KP-STORE-001": "Name one that is installed; the message lists them.",
     "KP-STORE-002": "Correct the setting.",
 }

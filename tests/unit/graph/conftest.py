@@ -47,6 +47,7 @@ def write(folder: Path, files: str | Mapping[str, str]) -> None:
     """One text is `keyplan.yaml`."""
     every = {"keyplan.yaml": files} if isinstance(files, str) else files
     for name, text in every.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
 
 
