@@ -14,7 +14,7 @@ from functools import lru_cache
 from keyplan.config.fields import Field, Items, Kind, Plain, Record, Shape, Table, Text
 from keyplan.config.language import DEFAULTS, KEYPLAN, NAME, NAME_SAYS, OUTPUT, REMOVED, VARIABLE
 from keyplan.config.language_key import KEY
-from keyplan.config.language_modules import IMPORT, MOVED
+from keyplan.config.language_modules import IMPORT, MODULE, MOVED
 from keyplan.config.language_policy import POLICY, PRINCIPAL
 
 INSTANCE = rf"{NAME}(?:\.{NAME})?"
@@ -61,6 +61,7 @@ STACK = Record(
         Field("principal", _named(PRINCIPAL), "Who: one neutral name, identities per provider."),
         Field("policy", _named(POLICY), "Who may do what, for the keys that refer to it."),
         Field("key", _named(KEY), "The keys of the hierarchy."),
+        Field("module", _named(MODULE), "Stacks that are used again, with inputs of their own."),
         Field("output", _named(OUTPUT), "Values for other tools, after apply."),
         Field("import", Items(IMPORT, ordered=True), "Keys that exist and come in.", Kind.LITERAL),
         Field("moved", Items(MOVED, ordered=True), "Addresses that changed.", Kind.LITERAL),

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-_SIMPLE_TYPES = "string|number|bool|any|key|policy|principal|provider"
-_TYPE = rf"(?:(?:{_SIMPLE_TYPES})|(?:list|set|map|object)\(.+\))\??"
+_TYPE = r"\s*(?:string|number|bool|any|key|policy|principal|provider|(?:list|set|map)\(.+\))\s*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,12 @@ class _Document:
                 "items": {"$ref": "#/$defs/literal"},
                 "additionalProperties": {"$ref": "#/$defs/literal"},
             },
-            "type": _type_schema(),
+            "type": _type_schema(
+                _TYPE, "Write string, number, bool, list(string) or {map: string}."
+            ),
+            "entry": _type_schema(
+                rf"{_TYPE}(?:\?\s*)?", "Write a type, with ? behind it if the entry may be missing."
+            ),
         }
 
     def schema(self, version: str) -> Schema:
@@ -154,6 +158,7 @@ class _Document:
                 kinds[kind.name] = {
                     "title": f"defaults.{kind.name}",
                     "description": documentation(site.path, kind),
+                    KIND: kind.kind.value,
                     **self._record(kind.name, kind.shape, site),
                     "type": ["object", "null"],
                 }
@@ -194,18 +199,18 @@ class _Document:
         return schema
 
 
-def _type_schema() -> Schema:
+def _type_schema(pattern: str, message: str) -> Schema:
     """The type of a variable: a word, `list(string)`, or a map with one of the constructors."""
     inner: Schema = {"$ref": "#/$defs/type"}
     return {
         "type": ["string", "object"],
-        "pattern": whole(_TYPE),
-        "patternErrorMessage": "Write string, number, bool, list(string) or {map: string}.",
+        "pattern": whole(pattern),
+        "patternErrorMessage": message,
         "properties": {
             "list": inner,
             "set": inner,
             "map": inner,
-            "object": {"type": "object", "additionalProperties": inner},
+            "object": {"type": "object", "additionalProperties": {"$ref": "#/$defs/entry"}},
         },
         "minProperties": 1,
         "maxProperties": 1,
