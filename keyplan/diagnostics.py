@@ -13,6 +13,9 @@ from enum import StrEnum
 
 from keyplan.errors import KeyplanError
 
+MAX_MESSAGE = 1000
+"""Characters of one sentence of a message."""
+
 
 class Severity(StrEnum):
     """How bad it is; only errors stop a plan."""
@@ -49,8 +52,9 @@ class Diagnostic:
     """One message.
 
     `code` is stable and documented (`KP-LANG-012`); `summary` is one line without a
-    full stop; `why` stands beside the caret; `advice` says what to write.
-    `snippet` is the source line, unchanged.
+    full stop; `why` stands beside the caret; `advice` says what to write. Each of the
+    three is cut in its middle beyond `MAX_MESSAGE` characters, since it may quote what was
+    written. `snippet` is the source line, unchanged.
     """
 
     severity: Severity
@@ -62,6 +66,13 @@ class Diagnostic:
     position: Position | None = None
     snippet: str = ""
     related: tuple[Related, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("summary", "why", "advice"):
+            text = getattr(self, name)
+            if len(text) > MAX_MESSAGE:
+                half = MAX_MESSAGE // 2
+                object.__setattr__(self, name, f"{text[:half]} ... {text[-half:]}")
 
     def sort_key(self) -> tuple[str, int, int, str]:
         """Order of appearance: file, line, column; messages without a place come last."""

@@ -13,6 +13,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from keyplan.config.budget import Budget
 from keyplan.diagnostics import Diagnostics, Position
 
 MAX_FILE_BYTES = 10_000_000
@@ -138,9 +139,10 @@ def read_file_below(root: Path, base: Path, relative: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StackFiles:
-    """What `file` and `templatefile` of a stack read with; each file is read once."""
+    """What the expressions of a stack share: the files they read, each once, and a budget."""
 
     root: Path
+    budget: Budget = field(default_factory=Budget)
     _texts: dict[tuple[Path, str], str] = field(default_factory=dict)
 
     def read(self, base: Path, relative: str) -> str:

@@ -89,8 +89,9 @@ def _window(snippet: str, position: Position, room: int) -> tuple[str, int, int]
     Escaping a character moves what follows it, so the part before the caret is
     escaped on its own.
     """
-    before = clean(snippet[: position.column - 1].replace("\t", " " * _TAB))
-    marked = snippet[position.column - 1 :]
+    begin = max(0, position.column - 1 - WIDTH)  # a line may have megabytes
+    before = clean(snippet[begin : position.column - 1].replace("\t", " " * _TAB))
+    marked = snippet[position.column - 1 : position.column - 1 + WIDTH]
     span = max(1, position.end_column - position.column) if position.end_column else 1
     length = max(1, len(clean(marked[:span])))
     text = before + clean(marked.replace("\t", " " * _TAB))

@@ -18,6 +18,9 @@ FORMAT_VERSION = "1.0"
 
 REPORT_AT = "the issue tracker of the project"
 
+_SNIPPET = 1000
+"""Characters of a source line that a document shows; of a longer one what is around the place."""
+
 
 def error_text(error: KeyplanError) -> str:
     """An error as text, ending with a line end."""
@@ -106,12 +109,14 @@ def diagnostic_record(item: Diagnostic) -> dict[str, Any]:
             "end": {"line": item.position.line, "column": end},
         }
         if item.snippet:
+            begin = max(0, start - _SNIPPET // 2) if len(item.snippet) > _SNIPPET else 0
+            code = item.snippet[begin : begin + _SNIPPET]
             record["snippet"] = {
                 "context": None,
-                "code": item.snippet,
+                "code": code,
                 "start_line": item.position.line,
-                "highlight_start_offset": start - 1,
-                "highlight_end_offset": end - 1,
+                "highlight_start_offset": min(start - 1 - begin, len(code)),
+                "highlight_end_offset": min(end - 1 - begin, len(code)),
                 "values": [],
             }
     return record

@@ -21,6 +21,8 @@ from keyplan.config.engine.operators import (
 from keyplan.config.engine.run import Expression, Run, elements, truth
 from keyplan.config.faults import Fault
 
+_WEIGHTY = frozenset({str, list, dict})
+
 
 class ListLiteral(Expression):
     """`[a, b]`."""
@@ -150,9 +152,11 @@ class Join(Expression):
             except Fault as fault:
                 raise part.at(run).error_from(fault) from None
         try:
-            return checked_text("".join(texts))
+            text = checked_text("".join(texts))
+            run.charge(1 + (len(text) >> 6))
         except Fault as fault:
             raise self.at(run).error_from(fault) from None
+        return text
 
 
 class Logic(Expression):
@@ -230,7 +234,7 @@ class Comparison(Expression):
             )
             try:
                 for side in (left, right):
-                    if type(side) in (list, dict):
+                    if type(side) in _WEIGHTY:
                         run.charge(weigh(side))
                 holds = _compare(symbol, left, right)
             except Fault as fault:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from keyplan.config.budget import MAX_STACK_STEPS
 from keyplan.config.faults import Fault
 from keyplan.model.values import Unknown
 
@@ -58,6 +59,16 @@ def not_known_yet(what: str = "part of this") -> Fault:
         f"{what} is known only after apply, and nothing can be computed from it",
         why="the provider decides it when the key is made",
         advice='Use it alone, or in text around it: "arn is ${key.payments.arn}".',
+    )
+
+
+def stack_too_large() -> Fault:
+    """The fault of a stack whose expressions do too much together."""
+    return Fault(
+        "KP-EXPR-013",
+        "the expressions of this stack take too long together",
+        why=f"they may do {MAX_STACK_STEPS:,} steps",
+        advice="Make texts and lists smaller, or split the stack.",
     )
 
 

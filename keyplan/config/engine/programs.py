@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from keyplan.config.engine.blocks import Body, Output, Render, Text, render
-from keyplan.config.engine.limits import too_deep
+from keyplan.config.engine.limits import stack_too_large, too_deep
 from keyplan.config.engine.reading import Literal
 from keyplan.config.engine.references import Path
 from keyplan.config.engine.results import finished
@@ -46,7 +46,18 @@ class Program:
 
     def evaluate(self, scope: Scope, node: ScalarNode) -> Value:
         """Its value where `node` stands. Raises `ExpressionError`."""
-        return self.evaluate_in(Run(scope, node))
+        run = Run(scope, node)
+        if scope.files is None:
+            return self.evaluate_in(run)
+        budget = scope.files.budget
+        if budget.is_spent:
+            raise At(node, 0).error_from(stack_too_large())
+        value: Value = None
+        try:
+            value = self.evaluate_in(run)
+        finally:
+            budget.spend(run.steps, value)
+        return value
 
     def evaluate_in(self, run: Run) -> Value:
         """Its value as a part of another evaluation."""

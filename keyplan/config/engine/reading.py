@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from keyplan.config.engine.operators import kind_of, to_text
 from keyplan.config.engine.run import Expression, Run, settle
-from keyplan.config.faults import ExpressionError
+from keyplan.config.faults import ExpressionError, Fault
 from keyplan.config.report import suggest_or_list
 from keyplan.config.scope import Lookup
 from keyplan.model.values import Unknown
@@ -222,5 +222,10 @@ class Slice(Expression):
                 raise self.at(run).error("KP-EXPR-009", "the bounds of a slice are whole numbers")
             bounds.append(number)
         if isinstance(value, (str, list)):
-            return value[bounds[0] : bounds[1]]
+            part = value[bounds[0] : bounds[1]]
+            try:
+                run.charge(1 + (len(part) >> 6))
+            except Fault as fault:
+                raise self.at(run).error_from(fault) from None
+            return part
         raise _unreadable(self, run, value, "[…:…]")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cmp_to_key
 
 from keyplan.config.engine.functions.signature import Arguments, function
@@ -75,8 +75,11 @@ def _distinct(args: Arguments) -> list[object]:
 
 def _in_order(values: list[object]) -> list[object]:
     """Sorted by `<`; texts by their characters. Raises `Fault` if some have no order."""
-    if all(isinstance(value, str) for value in values) or all(map(is_number, values)):
+    kinds = set(map(type, values))
+    if kinds <= {int, float} or any(kinds <= {kind} for kind in _ORDERED):
         return sorted(values)  # type: ignore[type-var]
+    if len(values) > _MAX_MIXED:
+        raise too_large("list of values of several kinds", _MAX_MIXED, "items")
 
     def compare(left: object, right: object) -> int:
         return less(right, left, or_equal=False) - less(left, right, or_equal=False)
@@ -145,6 +148,11 @@ def _extreme(args: Arguments, *, largest: bool) -> object:
         if less(best, value, or_equal=False) if largest else less(value, best, or_equal=False):
             best = value
     return best
+
+
+_ORDERED = (str, timedelta, date, datetime)
+_MAX_MIXED = 1000
+"""So many values are put in order by the language's own comparison, which is slow."""
 
 
 TABLE = (
