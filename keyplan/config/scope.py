@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from keyplan.config.budget import Budget
 from keyplan.config.faults import ExpressionError, Fault
 from keyplan.config.places import locate
 from keyplan.config.tree import ScalarNode
@@ -19,6 +20,10 @@ from keyplan.diagnostics import Diagnostic, Position, Severity
 
 class FileReader(Protocol):
     """How `file` and `templatefile` read. `source.StackFiles` is the real one."""
+
+    @property
+    def budget(self) -> Budget:
+        """What all expressions that share these files may do together."""
 
     def read(self, base: Path, relative: str) -> str:
         """The text of `relative` as seen from the directory `base`. Raises `FileAccessError`."""
