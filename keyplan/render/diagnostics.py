@@ -21,7 +21,7 @@ def diagnostic_lines(diagnostic: Diagnostic) -> list[str]:
     lines = paragraph(f"{diagnostic.severity.value}: {diagnostic.summary}", 0, 2)
     why = diagnostic.why
     if diagnostic.position is not None:
-        place = f"{diagnostic.position}   {diagnostic.code}".rstrip()
+        place = f"{diagnostic.position} ({diagnostic.code})"
         lines += ["", *paragraph(place, 2)]
         if diagnostic.snippet.strip():
             lines += _source(diagnostic.snippet, diagnostic.position, why)

@@ -93,4 +93,6 @@ def _next(report: ApplyReport) -> list[str]:
             " out what happened and closes it."
         )
         return [*paragraph(text), "", "Next: keyplan resume"]
+    if report.interrupted and not report.with_status(StepStatus.FAILED):
+        return command(["Next:", "keyplan", "plan"])
     return command(["Next:", "correct", "the", "cause,", "then", "keyplan", "plan"])

@@ -25,7 +25,7 @@ def test_the_caret_stands_below_the_fault_with_the_reason_beside_it() -> None:
     assert "\n".join(diagnostic_lines(QUOTING)) == (
         'error: an address with ["..."] must be quoted here\n'
         "\n"
-        "  moves.keyplan.yaml:2:21   KP-LANG-012\n"
+        "  moves.keyplan.yaml:2:21 (KP-LANG-012)\n"
         '    2 |   - {from: key.legacy["payments-db-000"], to: key.payments}\n'
         "      |                     ^ inside { } and [ ] YAML ends the value here\n"
         "\n"

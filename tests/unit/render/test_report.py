@@ -68,6 +68,7 @@ def test_an_open_run_names_the_command_that_closes_it() -> None:
 def test_an_interrupted_apply_says_that_the_state_is_saved() -> None:
     text = apply_text(replace(DONE, interrupted=True))
     assert "Interrupted: what was in flight was finished, the state is saved." in text
+    assert text.endswith("Next: keyplan plan\n")
 
 
 def _lines(lines: list[str]) -> list[dict[str, object]]:
