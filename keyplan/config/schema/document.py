@@ -124,7 +124,8 @@ class _Document:
         if kind == "principal":
             item["properties"] |= {name: self._identity(name) for name in self._installed.providers}
             # An identity with a provider that is not installed here is no mistake.
-            item["patternProperties"] = {whole(INSTANCE): self._identity("")}
+            others = rf"(?!(?:{'|'.join(item['properties'])})$){INSTANCE}"
+            item["patternProperties"] = {whole(others): self._identity("")}
         if kind == "variable":
             item["properties"]["type"] |= {"$ref": "#/$defs/type"}
         return item

@@ -18,7 +18,7 @@ from keyplan.config.tree import MapNode, parse
 from keyplan.diagnostics import Diagnostics
 from tests.unit.config.yaml_texts import documents
 
-EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*/*.yaml"))
+EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("**/*keyplan.yaml"))
 TEMPLATES = sorted((Path(__file__).parents[3] / "keyplan/app/templates").glob("*/*.yaml"))
 
 

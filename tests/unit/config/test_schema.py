@@ -325,8 +325,10 @@ def test_providers_have_their_own_settings() -> None:
 
 
 def test_an_identity_with_a_provider_that_is_not_installed_is_accepted() -> None:
-    data = {"principal": {"api": {"kind": "workload", "gcp": "x", "hsm": ["a", "b"]}}}
-    assert complaints(data) == []
+    claims = {"issuer": "https://oidc.acme.example"}
+    api = {"kind": "workload", "gcp": "x", "aws.dr": "y", "hsm": ["a", "b"], "claims": claims}
+    assert complaints({"principal": {"api": api}}) == []
+    assert complaints({"principal": {"api": {"kind": "workload", "gcp": {"x": "y"}}}})
 
 
 def test_one_store_is_named() -> None:
