@@ -20,7 +20,6 @@ class Budget:
     def __init__(self, steps: int = MAX_STACK_STEPS) -> None:
         self.left = steps
 
-    @property
     def is_spent(self) -> bool:
         """Whether nothing more may be evaluated."""
         return self.left <= 0

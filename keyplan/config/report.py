@@ -7,13 +7,15 @@ something broken raises `AlreadyReportedError`, and nothing is added.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import islice
 from typing import NamedTuple
 
 from keyplan.config.faults import ExpressionError
+from keyplan.config.nearness import nearest
 from keyplan.config.tree import Entry, Node, snippet
 from keyplan.diagnostics import Diagnostic, Diagnostics, Position, Related, Severity
 
@@ -129,20 +131,25 @@ class Report:
         self.diagnostics.add(Diagnostic(severity, code, *words, self.address, position, line, also))
 
 
+_SORTED = 1000
+"""More names than that are listed as they come: sorting them for every mistake is slow."""
+
+
 def suggest(name: str, candidates: Iterable[str], *, cutoff: float = 0.6) -> str:
     """A question for a near miss, or the empty string. `cutoff`: 1 takes equal text only."""
-    known = sorted(set(candidates))
-    near = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
-    if not near:
-        near = [item for item in known if item.lower() == name.lower()][:1]
-    return f"Did you mean {near[0]!r}?" if near else ""
+    near = nearest(name, _all(candidates), cutoff)
+    return f"Did you mean {near!r}?" if near is not None else ""
 
 
 def suggest_or_list(name: str, candidates: Iterable[str], what: str = "Known") -> str:
     """The near miss, or the whole (short) list to choose from."""
-    known = sorted(set(candidates))
+    known = _all(candidates)
     near = suggest(name, known)
     if near or not known:
         return near
-    shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
-    return f"{what}: {shown}."
+    first = sorted(known)[:20] if len(known) <= _SORTED else list(islice(known, 20))
+    return f"{what}: {', '.join(first)}{', ...' if len(known) > 20 else ''}."
+
+
+def _all(candidates: Iterable[str]) -> Collection[str]:
+    return candidates if isinstance(candidates, (Mapping, AbstractSet)) else frozenset(candidates)

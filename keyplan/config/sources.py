@@ -143,8 +143,8 @@ class _Reader:
         A type that is not installed gets a warning, unless it looks like a slip of one
         that is: stacks share files of principals.
         """
-        names = {*self._plugins, *self._known}
         fields = {field.name for field in PRINCIPAL.fields}
+        names = {*self._plugins, *self._known} - fields  # a provider cannot take their place
         for name, entry in self._declarations.blocks["principal"].items():
             inner = entry.value.entries if isinstance(entry.value, MapNode) else {}
             for written, below in inner.items():

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from keyplan.config.blocks import Block
+from keyplan.config.budget import MAX_STACK_STEPS
 from keyplan.config.decode import Deferred, evaluate
 from keyplan.config.expressions import FileReader, Lookup, Scope
 from keyplan.config.names import Absent
@@ -25,6 +26,8 @@ from keyplan.model.address import Address, quote
 from keyplan.model.values import Value
 
 _TEXT = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
+_STEPS = 100
+"""What an instance takes of the stack's budget: 200,000 of them take all of it."""
 NO_EACH = Absent("each", "the block has no for_each")
 _NOT_YET = {
     name: Absent(name, "for_each and declare are evaluated before anything is linked")
@@ -161,11 +164,14 @@ def is_declared(block: Block, each: Each | None, home: Home, report: Report) -> 
 def _family(block: Block, home: Home, report: Report) -> Family:
     family = Family(block, keyed=block.wrote("for_each"))
     own = home.inside(block.address)
+    if not _affordable(1, block, home, report):
+        family.failed = True
+        return family
     if not family.keyed and not block.wrote("declare"):
         family.instances[None] = Instance(Address(own), block, home)
         return family
     entries = each_of(block, home, report)
-    if entries is None:
+    if entries is None or not _affordable(len(entries), block, home, report):
         family.failed = True
         return family
     for key, each in entries.items():
@@ -178,6 +184,24 @@ def _family(block: Block, home: Home, report: Report) -> Family:
         else:
             family.left_out.add(key)
     return family
+
+
+def _affordable(count: int, block: Block, home: Home, report: Report) -> bool:
+    """Whether the stack's budget has room for so many instances; said once when it has not."""
+    budget = home.files.budget
+    if budget.is_spent():
+        report.already_reported()
+        return False
+    budget.spend(count * _STEPS, None)
+    if budget.is_spent():
+        report.error(
+            "KP-EXPR-013",
+            block.place,
+            "the stack declares too much",
+            why=f"an instance counts as {_STEPS} of its {MAX_STACK_STEPS:,} steps",
+            advice="Make one of the for_each smaller, or split the stack.",
+        )
+    return not budget.is_spent()
 
 
 def _scope(each: object, home: Home) -> Scope:

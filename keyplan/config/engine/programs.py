@@ -50,7 +50,7 @@ class Program:
         if scope.files is None:
             return self.evaluate_in(run)
         budget = scope.files.budget
-        if budget.is_spent:
+        if budget.is_spent():
             raise At(node, 0).error_from(stack_too_large())
         value: Value = None
         try:
