@@ -140,6 +140,15 @@ def test_the_installed_command_knows_its_version(fresh: Environment, tmp_path: P
     assert where.stdout.startswith(str(fresh.folder)), "it runs from the checkout"
 
 
+def test_a_stack_is_started_from_what_was_installed(fresh: Environment, tmp_path: Path) -> None:
+    started = fresh.run("keyplan", "init", "new", "--template", "hierarchy", cwd=tmp_path)
+    assert started.returncode == 0, started.stderr
+    assert '"acme"' in (tmp_path / "new/keyplan.schema.json").read_text()
+    for command in (["validate"], ["fmt", "--check"], ["init"]):
+        done = fresh.run("keyplan", "--chdir", "new", *command, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_strangers_provider_is_found_by_its_entry_point(
     fresh: Environment, tmp_path: Path
 ) -> None:
