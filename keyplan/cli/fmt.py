@@ -56,7 +56,7 @@ def fmt(
     for file in result.changed:
         if not check:
             write_formatted(file)
-        terminal.text(
+        terminal.exact(
             unified_diff(file.name, file.before, file.after) if diff else f"{file.name}\n"
         )
     if result.diagnostics:
@@ -70,10 +70,9 @@ def _format_stdin(terminal: Terminal, wanted: Sequence[Path], *, check: bool, di
         raise UsageError("- stands alone", advice="Name files, or - for stdin.")
     file: FormattedFile = format_text("stdin", _stdin())
     if diff:
-        terminal.text(unified_diff(file.name, file.before, file.after))
+        terminal.exact(unified_diff(file.name, file.before, file.after))
     elif not check:
-        terminal.stdout.write(file.after.decode())
-        terminal.stdout.flush()
+        terminal.exact(file.after.decode())
     return WOULD_CHANGE if check and file.changed else 0
 
 

@@ -41,8 +41,7 @@ def graph(
         case "json":
             terminal.document(graph_document(view), large=len(view.keys) > 1000)
         case "mermaid":
-            terminal.stdout.write(graph_mermaid(view))
+            terminal.exact(graph_mermaid(view))
         case _:
-            terminal.stdout.write(graph_dot(view))
-    terminal.stdout.flush()
+            terminal.exact(graph_dot(view))
     return 0

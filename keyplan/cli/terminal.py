@@ -70,6 +70,16 @@ class Terminal:
         """A result for people, to stdout."""
         self._write(self.stdout, text)
 
+    def exact(self, text: str) -> None:
+        """What files and programs read, to stdout: UTF-8 whatever the terminal's own encoding."""
+        binary = getattr(self.stdout, "buffer", None)
+        if binary is None:
+            self.stdout.write(text)
+        else:
+            self.stdout.flush()
+            binary.write(text.encode("utf-8", "surrogateescape"))
+        self.stdout.flush()
+
     def note(self, text: str) -> None:
         """Progress or a diagnostic, to stderr."""
         self._write(self.stderr, text)
