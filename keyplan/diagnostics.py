@@ -8,7 +8,7 @@ first. Lines and columns count from 1.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from keyplan.errors import KeyplanError
@@ -87,9 +87,16 @@ class Diagnostics:
 
     items: list[Diagnostic] = field(default_factory=list)
     _seen: set[tuple[str, Position | None, str]] = field(default_factory=set)
+    _hidden: set[str] = field(default_factory=set)
+
+    def hide(self, texts: Iterable[str]) -> None:
+        """Show a placeholder wherever one of these texts would stand, from now on."""
+        self._hidden.update(text for text in texts if len(text) >= SHORTEST_HIDDEN)
 
     def add(self, diagnostic: Diagnostic) -> None:
         """Keep the diagnostic unless the same one is there already."""
+        if self._hidden:
+            diagnostic = _without(diagnostic, self._hidden)
         key = (diagnostic.code, diagnostic.position, diagnostic.summary)
         if key not in self._seen:
             self._seen.add(key)
@@ -138,6 +145,31 @@ class Diagnostics:
 
     def __len__(self) -> int:
         return len(self.items)
+
+
+SHORTEST_HIDDEN = 4
+"""Shorter texts stand in too many words to be taken out of them."""
+
+
+def _without(diagnostic: Diagnostic, hidden: Iterable[str]) -> Diagnostic:
+    """The message without texts that nobody may see."""
+
+    def clean(text: str) -> str:
+        for secret in sorted(hidden, key=len, reverse=True):
+            text = text.replace(secret, "(sensitive value)")
+        return text
+
+    return replace(
+        diagnostic,
+        summary=clean(diagnostic.summary),
+        why=clean(diagnostic.why),
+        advice=clean(diagnostic.advice),
+        snippet=clean(diagnostic.snippet),
+        related=tuple(
+            replace(item, label=clean(item.label), snippet=clean(item.snippet))
+            for item in diagnostic.related
+        ),
+    )
 
 
 class ConfigurationError(KeyplanError):

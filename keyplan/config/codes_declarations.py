@@ -143,6 +143,11 @@ _DECLARATIONS = {
         "`from` is an address that is no longer declared, `to` one that is: of a key, of all "
         "instances of a block, or of a module. Each moves once, and no circle leads back.",
     ),
+    "KP-DECL-036": CodeInfo(
+        "A sensitive value would be kept or shown",
+        "The value of a variable with `sensitive: true` decides, and is never written: not to "
+        "a plan, a state or a provider, and not through locals, inputs and outputs.",
+    ),
 }
 
 _REFERENCES = {

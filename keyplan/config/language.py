@@ -123,7 +123,6 @@ VARIABLE = Record(
             Flag(),
             "Its value decides, and is never shown or stored.",
             Kind.LITERAL,
-            later=True,
         ),
         Field(
             "validation",

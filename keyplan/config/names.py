@@ -29,6 +29,10 @@ class Values(Lookup):
         values = {name: change(value) for name, value in self._values.items()}
         return Values(self._kind, values, self._broken)
 
+    def replaced(self, values: Mapping[str, object]) -> Values:
+        """The same names, some with other values."""
+        return Values(self._kind, {**self._values, **values}, self._broken)
+
     def get_attribute(self, name: str, at: At) -> object:
         """`var.x`."""
         if name in self._values:

@@ -8,8 +8,8 @@ the environment, which other stacks share.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -22,7 +22,7 @@ from keyplan.config.report import INVALID, Invalid, Place, Report, at, at_key, s
 from keyplan.config.source import FileAccessError, SourceFile, read_file_below
 from keyplan.config.sources import Variable
 from keyplan.config.tree import ListNode, MapNode, Node, ScalarNode, parse, parse_any
-from keyplan.diagnostics import Diagnostics
+from keyplan.diagnostics import Diagnostic, Diagnostics
 from keyplan.model.values import Value
 
 PREFIX = "KEYPLAN_VAR_"
@@ -58,6 +58,9 @@ def evaluate_variables(
     values: dict[str, Value] = {}
     broken: set[str] = set()
     for name, variable in declared.items():
+        if variable.sensitive:
+            diagnostics.hide(_texts(variable, given.get(name)))
+    for name, variable in declared.items():
         report = Report(diagnostics, f"var.{name}")
         value = _value(variable, given.get(name), report)
         if isinstance(value, Invalid | Deferred):
@@ -72,7 +75,7 @@ def evaluate_variables(
 
 
 def collect(
-    declared: Mapping[str, object],
+    declared: Mapping[str, Variable],
     root: Path,
     inputs: VariableInputs,
     environment: Mapping[str, str],
@@ -111,6 +114,19 @@ def collect(
     return given
 
 
+class _Unseen(Diagnostics):
+    """Messages about a file of values that may be sensitive: without its lines."""
+
+    def __init__(self, into: Diagnostics) -> None:
+        super().__init__()
+        self._into = into
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        """Pass it on."""
+        related = tuple(replace(item, snippet="") for item in diagnostic.related)
+        self._into.add(replace(diagnostic, snippet="", related=related))
+
+
 def _automatic(root: Path) -> list[Path]:
     try:
         names = sorted(path.name for path in root.iterdir() if path.name.endswith(AUTO_SUFFIX))
@@ -128,7 +144,7 @@ def _given_text(source: str, text: str) -> Given:
 def _read_file(
     path: Path,
     shown: str,
-    declared: Mapping[str, object],
+    declared: Mapping[str, Variable],
     given: dict[str, Given],
     report: Report,
 ) -> None:
@@ -140,6 +156,8 @@ def _read_file(
             advice=error.advice,
         )  # fmt: skip
         return
+    if any(variable.sensitive for variable in declared.values()):
+        report = Report(_Unseen(report.diagnostics))
     document = parse(SourceFile.of(shown, path, text), report.diagnostics)
     for name, entry in (document.entries if document else {}).items():
         if name not in declared:
@@ -190,6 +208,21 @@ def _from_text(shape: Shape, node: ScalarNode, report: Report) -> Node:
         parsed = parse_any(node.file, report.diagnostics)
         return parsed if isinstance(parsed, ListNode | MapNode) else node
     return ScalarNode(node.text, 1, 1, node.file, quoted=isinstance(shape, Text))
+
+
+def _texts(variable: Variable, given: Given | None) -> Iterator[str]:
+    """Every text of a value as it was written."""
+    nodes = [node for node in (default_of(variable), given and given.node) if node is not None]
+    while nodes:
+        match nodes.pop():
+            case ScalarNode(text=text):
+                yield text
+                yield from text.split("\n")
+            case ListNode(items=items):
+                nodes += items
+            case MapNode(entries=entries):
+                yield from entries
+                nodes += [entry.value for entry in entries.values()]
 
 
 def default_of(variable: Variable) -> Node | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from keyplan.config.blocks import Block
 from keyplan.config.budget import MAX_STACK_STEPS
-from keyplan.config.decode import Deferred, evaluate
+from keyplan.config.decode import Deferred, Prepared, evaluate
 from keyplan.config.expressions import FileReader, Lookup, Scope
 from keyplan.config.names import Absent
 from keyplan.config.report import Invalid, Report, at
@@ -87,7 +87,7 @@ class Home:
     name in the stack. `within` are the places that use the module, innermost first.
     `lookup` makes an address readable. `children` are the instances of modules, by name
     and `for_each` key; a name is in `broken` if they are not known, which was reported.
-    `outputs` are what its user may read.
+    `outputs` are what its user may read. `given` are the inputs that `user` wrote.
     """
 
     address: str
@@ -102,6 +102,8 @@ class Home:
     children: dict[str, dict[str | None, Home]] = field(default_factory=dict)
     outputs: Mapping[str, Lazy] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    user: Home | None = None
+    given: Mapping[str, Prepared] = field(default_factory=dict)
 
     def provider(self, name: str) -> str:
         """The name that the stack knows a provider by."""

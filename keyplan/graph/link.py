@@ -24,6 +24,7 @@ from keyplan.graph.keys import Keys
 from keyplan.graph.modules import Modules
 from keyplan.graph.policies import Policies
 from keyplan.graph.resources import ResourceGraph
+from keyplan.graph.sensitive import SHOWN, check_sensitive, masked
 from keyplan.graph.world import Everything, World
 from keyplan.model.address import Address
 from keyplan.model.policies import EffectivePolicy
@@ -142,7 +143,7 @@ def load_scope(
         raise ConfigurationError(diagnostics.in_order())
     world, _ = _evaluated(configuration, plugins, now, diagnostics)
     diagnostics.raise_if_errors()
-    return world.homes[""].names
+    return masked(world)
 
 
 def _evaluated(
@@ -219,12 +220,14 @@ def _outputs(world: World) -> dict[str, OutputBlock]:
     result: dict[str, OutputBlock] = {}
     stack = world.homes[""]
     scope = stack.scope(stack.names)
+    hidden = check_sensitive(world)
     for name, block in world.configuration.outputs.items():
         address = Address.of("output", name)
         values = block.values(scope, world.report(address))
         if "value" in values:
             description = values.get("description")
+            value = SHOWN if name in hidden else values["value"]
             result[name] = OutputBlock(
-                name, values["value"], description if isinstance(description, str) else ""
+                name, value, description if isinstance(description, str) else ""
             )
     return result

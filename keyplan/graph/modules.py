@@ -146,6 +146,10 @@ class Modules:
         each_name = NO_EACH if each is None else each
         within = (called(block.place, address), *home.within)
         child = Home(address, source, {}, home.files, self._lookup, within=within)
+        child.user = home
+        child.given = {
+            name: prepared for name, (prepared, _, is_default) in inputs.items() if not is_default
+        }
         report = Report(self._world.diagnostics, address, within=home.within)
         child.providers = self._providers(home, block, each_name, report)
         values = {
