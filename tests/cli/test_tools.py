@@ -313,3 +313,15 @@ def test_what_programs_read_is_utf_8_on_any_terminal(stack: Path, arguments: lis
     )  # fmt: skip
     assert done.returncode in (0, 3), done.stderr
     assert "ü".encode() in done.stdout
+
+
+def test_console_never_shows_the_value_of_a_sensitive_variable(stack: Path, keyplan: Run) -> None:
+    (stack / "b.keyplan.yaml").write_text(
+        "variable:\n  code: {type: string, sensitive: true, default: hunter22}\n"
+        '\nlocals:\n  inside: {text: ["a ${var.code}"]}\n  other: fine\n'
+    )
+    lines = "var.code\nvar.code ~ 1\nlocal.inside\nlocal.other\n"
+    done = keyplan("console", answer=lines)
+    assert '"fine"' in done.out
+    assert "sensitive" in done.out + done.err
+    assert "hunter22" not in (done.out + done.err).lower()
