@@ -72,7 +72,6 @@ UNSEEN = {
     "KP-DECL-025",  # what for_each gives
     "KP-DECL-027", "KP-DECL-034", "KP-DECL-035",  # addresses
     "KP-DECL-036",  # what reads a sensitive variable
-    "KP-DECL-036",  # what a template reads
 }  # fmt: skip
 UNSEEN_FILES = {
     "date_that_is_none",  # 30 February has the form of a date
