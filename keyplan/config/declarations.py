@@ -48,6 +48,7 @@ class Declarations:
         default_factory=lambda: {name: {} for name in DEFAULTS}
     )
     lists: dict[str, list[Node]] = field(default_factory=lambda: {name: [] for name in LIST_BLOCKS})
+    guardrail: list[Node] = field(default_factory=list)
     complete: bool = True
 
 
@@ -73,6 +74,8 @@ def _add_block(block: str, entry: Entry, result: Declarations, report: Report) -
             why="this version of keyplan does not know what to do with it",
             advice="Remove it; it is never ignored silently.",
         )
+        if block == "guardrail" and not _is_empty(entry.value):
+            result.guardrail.append(entry.value)
     elif block not in BLOCKS:
         habit = _HABITS.get(block)
         report.error(

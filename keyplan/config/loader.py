@@ -12,8 +12,12 @@ from pathlib import Path
 
 from keyplan.config.blocks import Configuration
 from keyplan.config.declarations import collect_declarations
+from keyplan.config.decode_collections import RecordCodec
+from keyplan.config.decode_scalars import Mode
 from keyplan.config.entries import read_imports, read_moved, read_removed
 from keyplan.config.expressions import Scope
+from keyplan.config.fields import Kind
+from keyplan.config.language_guardrail import GUARDRAIL
 from keyplan.config.locals import ABSENT, evaluate_locals, read_locals
 from keyplan.config.modules import read_modules
 from keyplan.config.names import Values
@@ -81,6 +85,8 @@ def read(
     stack = read_stack_block(
         root.resolve().name, declarations.blocks["keyplan"], report.about("keyplan")
     )
+    for node in declarations.guardrail:
+        RecordCodec(GUARDRAIL, Mode("guardrail", Kind.TEMPLATE)).decode(node, report)
     source = read_blocks(root.resolve(), declarations, declared, plugins, known, report)
     complete = read_modules(source, plugins, known, report)
     configuration = Configuration(

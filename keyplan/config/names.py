@@ -24,6 +24,11 @@ class Values(Lookup):
         self._values = values
         self._broken = broken
 
+    @property
+    def values(self) -> Mapping[str, object]:
+        """Every value that there is."""
+        return self._values
+
     def changed(self, change: Callable[[object], object]) -> Values:
         """The same names with other values."""
         values = {name: change(value) for name, value in self._values.items()}

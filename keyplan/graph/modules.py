@@ -64,6 +64,11 @@ class Modules:
 
     def finish(self) -> None:
         """Evaluate every input and output, read or not, and check the variables' conditions."""
+        stack = self._world.homes[""]
+        given = self._world.configuration.names["var"]
+        for name, value in given.values.items() if isinstance(given, Values) else ():
+            place = at_key(stack.source.variables[name].entry)
+            self._all_declared(value, place, self._world.report(f"var.{name}"))
         for home, values, place in self._values:
             report = self._world.report(home.inside("key.x"))
             for item in [*values.values(), *home.outputs.values()]:

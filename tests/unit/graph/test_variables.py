@@ -140,3 +140,59 @@ def test_a_validation_that_holds_says_nothing(link: Link) -> None:
         "output: {x: {value: var.x}}\n"
     )
     assert graph.outputs["x"].value == ["a"]
+
+
+# -- types of every kind -------------------------------------------------------------------
+
+TYPED = """\
+provider: {hsm: {}}
+variable:
+  it: {type: %s}
+key:
+  root: {provider: hsm, tier: root, usage: wrap, algorithm: aes-256}
+output: {it: {value: %s}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "read", "value"),
+    [
+        ("{object: {a: string, b: 'number?'}}", "{a: x}", "var.it", {"a": "x"}),
+        ("{object: {a: string, b: 'number?'}}", "{a: x}", "'${var.it.b is none}'", True),
+        ("{object: {a: string, b: 'number?'}}", "{a: x, b: 2}", "var.it.b", 2),
+        ("{map: {object: {a: bool}}}", "{k: {a: true}}", "var.it.k.a", True),
+        ("{list: {object: {a: string}}}", "[{a: x}, {a: y}]", "'var.it[1].a'", "y"),
+        ("{object: {a: {object: {b: {list: string}}}}}", "{a: {b: [x]}}", "'var.it.a.b[0]'", "x"),
+        ("any", "{a: [1, text, true]}", "var.it.a", [1, "text", True]),
+        ("any", "12", "var.it", 12),
+        ("key", "key.root", "var.it.algorithm", "aes-256"),
+        ("{list: key}", "[key.root]", "'var.it[0].tier'", "root"),
+        ("{object: {above: key}}", "{above: key.root}", "var.it.above.usage", "wrap"),
+        ("provider", "hsm", "var.it", "hsm"),
+    ],
+)
+def test_types_of_every_kind(link: Link, kind: str, given: str, read: str, value: object) -> None:
+    graph = link(TYPED % (kind, read), ("var", f"it={given}"))
+    assert graph.outputs["it"].value == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "code"),
+    [
+        ("{object: {a: string}}", "{}", "KP-DECL-002"),
+        ("{object: {a: string}}", "{a: x, b: y}", "KP-DECL-001"),
+        ("{object: {a: number}}", "{a: x}", "KP-DECL-005"),
+        ("{object: {a: string}}", "text", "KP-DECL-003"),
+        ("{object: {'a b': string}}", "{}", "KP-DECL-007"),
+        ("key", "principal.x", "KP-REF-004"),
+        ("key", "'${key.root}'", "KP-REF-001"),
+        ("{object: {a: strng}}", "{a: x}", "KP-DECL-020"),
+        ("object", "{a: x}", "KP-DECL-020"),
+        ("key", "key.rot", "KP-REF-002"),
+    ],
+)
+def test_values_that_do_not_fit_their_type(
+    mistakes: Mistakes, kind: str, given: str, code: str
+) -> None:
+    found = mistakes(TYPED % (kind, "'${1}'"), ("var", f"it={given}"))
+    assert [item.code for item in found] == [code]
