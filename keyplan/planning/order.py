@@ -32,7 +32,7 @@ from keyplan.model.operations import (
     SetOwner,
 )
 from keyplan.model.values import Unknown, Value
-from keyplan.planning.lower import Draft
+from keyplan.planning.drafts import Draft
 from keyplan.plans.plan import Step
 from keyplan.plans.ways_back import way_back
 from keyplan.sdk.capabilities import Capabilities

@@ -1,0 +1,133 @@
+"""Operations for attributes: one each, labels together, what is recorded without a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from keyplan.model.address import Address
+from keyplan.model.keys import KeyState
+from keyplan.model.operations import (
+    ChangeState,
+    CreateAlias,
+    CreateGrant,
+    DeleteAlias,
+    PutLabels,
+    PutPolicy,
+    RecordAttributes,
+    RevokeGrant,
+    RewrapKey,
+    SetAttribute,
+)
+from keyplan.model.values import Value
+from keyplan.planning.compare import SPECIAL
+from keyplan.planning.drafts import Draft, draft
+from keyplan.planning.intents import (
+    Certify,
+    KeyDiff,
+    Move,
+    TakeAlias,
+)
+from keyplan.plans.changes import AttributeChange, Reason
+from keyplan.state.entries import Settlement
+
+
+def attribute_drafts(diff: KeyDiff, changes: tuple[AttributeChange, ...]) -> Iterator[Draft]:
+    """An operation for each changed attribute or element."""
+    labels = [change for change in changes if change.path.startswith("labels:")]
+    if labels:
+        yield _labels(diff, labels)
+    taken = {intent.alias for intent in diff.intents if isinstance(intent, TakeAlias)}
+    for change in changes:
+        collection, _, element = change.path.partition(":")
+        settlement = _settle(change)
+        if collection == "aliases" and element not in taken:
+            alias = CreateAlias if change.after is not None else DeleteAlias
+            yield draft(diff, alias(diff.address, element), change.reason, settlement)
+        elif collection == "grants":
+            yield from _grant(diff, change, element)
+        elif collection == "policy":
+            operation = PutPolicy(diff.address, change.before, change.after)
+            yield draft(diff, operation, change.reason, settlement)
+        elif collection == "state" and diff.live is None:
+            after = KeyState(str(change.after))
+            if after is not KeyState.ACTIVE:
+                move = ChangeState(diff.address, KeyState.ACTIVE, after)
+                yield draft(diff, move, change.reason, settlement)
+        elif collection not in SPECIAL:
+            operation_ = SetAttribute(diff.address, collection, change.before, change.after)
+            yield draft(diff, operation_, change.reason, settlement)
+
+
+def _settle(change: AttributeChange) -> Settlement:
+    if change.after is None:
+        return Settlement(unmanage=(change.path,))
+    return Settlement(manage=(change.path,))
+
+
+def _labels(diff: KeyDiff, changes: list[AttributeChange]) -> Draft:
+    """All label changes of a key in one operation."""
+    put: dict[str, Value] = {
+        c.path.partition(":")[2]: c.after for c in changes if c.after is not None
+    }
+    remove = sorted(c.path.partition(":")[2] for c in changes if c.after is None)
+    before: dict[str, Value] = {
+        c.path.partition(":")[2]: c.before for c in changes if c.before is not None
+    }
+    settlement = Settlement(
+        manage=tuple(f"labels:{name}" for name in put),
+        unmanage=tuple(f"labels:{name}" for name in remove),
+    )
+    return draft(diff, PutLabels(diff.address, put, remove, before), changes[0].reason, settlement)
+
+
+def _grant(diff: KeyDiff, change: AttributeChange, name: str) -> Iterator[Draft]:
+    """Grants are immutable: other terms under one name are a revocation, then a grant."""
+    settlement = _settle(change)
+    if isinstance(change.before, dict):
+        revoke = RevokeGrant(diff.address, name, change.before)
+        yield draft(diff, revoke, change.reason, replace(settlement, manage=()))
+    if isinstance(change.after, dict):
+        create = CreateGrant(diff.address, name, change.after)
+        yield draft(diff, create, change.reason, settlement)
+
+
+def record_drafts(diff: KeyDiff) -> Iterator[Draft]:
+    """One state operation for everything that needs no call."""
+    drafted = {change.path for change in diff.attributes} | _settled_by_intents(diff)
+    manage = tuple(path for path in diff.manage if path not in drafted)
+    unmanage = tuple(path for path in diff.unmanage if path not in drafted)
+    parent = next((change for change in diff.recorded if change.path == "parent"), None)
+    if parent is not None and _rewraps(diff):
+        old = Address(str(parent.before)) if parent.before else None
+        new = Address(str(parent.after)) if parent.after else None
+        yield draft(diff, RewrapKey(diff.address, old, new), Reason.DECLARED)
+    if diff.recorded or manage or unmanage or diff.dependencies is not None:
+        before: dict[str, Value] = {change.path: change.before for change in diff.recorded}
+        after: dict[str, Value] = {
+            change.path: change.after for change in diff.recorded if change.after is not None
+        }
+        settlement = Settlement(manage=manage, unmanage=unmanage, dependencies=diff.dependencies)
+        yield draft(
+            diff, RecordAttributes(diff.address, before, after), Reason.DECLARED, settlement
+        )
+
+
+def _settled_by_intents(diff: KeyDiff) -> set[str]:
+    """Paths whose management starts with an operation that an intent becomes."""
+    settled: set[str] = set()
+    for intent in diff.intents:
+        match intent:
+            case Move():
+                settled.add("state")
+            case Certify():
+                settled.add("certificate")
+            case TakeAlias(alias):
+                settled.add(f"aliases:{alias}")
+            case _:
+                pass
+    return settled
+
+
+def _rewraps(diff: KeyDiff) -> bool:
+    return diff.desired is not None and diff.desired.relation == "wraps"
