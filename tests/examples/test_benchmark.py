@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "bench_core.py"
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+BENCHMARK = FOLDER / "bench_core.py"
 
 
 def test_a_quick_run_measures_every_stage(tmp_path: Path) -> None:
@@ -33,3 +34,13 @@ def test_a_quick_run_measures_every_stage(tmp_path: Path) -> None:
     assert measured["first_cpu"] > 0
     assert measured["forced"]["fsync"] > 0
     assert measured["forced"]["sqlite_commits"] > 0
+
+
+def test_the_language_is_measured_with_all_that_makes_many_keys_of_few_lines() -> None:
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / "bench_language.py"), "--keys", "400", "--repeat", "1"],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("keys                          403\n")
+    assert "load, expand and link: s" in done.stdout
