@@ -107,7 +107,8 @@ class TableCodec(BaseCodec):
         super().__init__(shape, mode)
         self._table = shape
         self._names = re.compile(shape.names)
-        inner = replace(mode, nullable=shape.elements, words=())
+        # What is merged is whole entries: each must be complete, in `defaults` too.
+        inner = replace(mode, nullable=shape.elements, words=(), partial=False)
         self._item = compile_shape(shape.item, inner)
 
     def decode(self, node: Node, report: Report) -> Prepared:
