@@ -20,7 +20,7 @@ from keyplan.graph.drafts import (
     lifecycle_of,
     unenforced_of,
 )
-from keyplan.graph.gaps import check_gaps
+from keyplan.graph.gaps import OF_A_KEY, check_gaps, without_gaps
 from keyplan.graph.instances import Instance
 from keyplan.graph.references import find
 from keyplan.graph.world import World
@@ -86,11 +86,14 @@ class KeyBuilder:
         if draft.unenforced:
             check_gaps(
                 draft.unenforced,
+                OF_A_KEY,
                 lambda provider: block.at_item(("unenforced", provider)),
                 self._world,
                 report,
             )
-            self._accepted_gaps(draft)
+            capabilities = self._world.capabilities_of(provider)
+            if capabilities is not None:
+                without_gaps(draft, capabilities)
         return draft
 
     def _provider(
@@ -281,16 +284,6 @@ class KeyBuilder:
                 f"{draft.address} has no replica {primary}",
                 advice=suggest_or_list(primary, replicas, "Replicas") or "Add it to replicas.",
             )
-
-    def _accepted_gaps(self, draft: Draft) -> None:
-        """Take out attributes that the provider does not have and the key does without."""
-        capabilities = self._world.capabilities_of(draft.provider)
-        for gap in draft.unenforced:
-            if capabilities is None or gap.provider != draft.provider_type:
-                continue
-            for name in gap.what:
-                if name not in capabilities.attributes:
-                    draft.attributes.pop(name, None)
 
 
 def _addresses(value: Value) -> Iterable[Address]:

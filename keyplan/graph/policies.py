@@ -14,7 +14,7 @@ from keyplan.config.blocks import Block
 from keyplan.config.report import Report, related
 from keyplan.graph.constraints import NO_CONSTRAINTS, check_constraints, constraints_of
 from keyplan.graph.drafts import Draft, unenforced_of
-from keyplan.graph.gaps import check_gaps
+from keyplan.graph.gaps import OF_A_STATEMENT, check_gaps
 from keyplan.graph.instances import Instance
 from keyplan.graph.references import find
 from keyplan.graph.this import Names, ThisLookup, plain
@@ -129,6 +129,7 @@ class Policies:
         gaps = unenforced_of(terms.get("unenforced"))
         check_gaps(
             gaps,
+            OF_A_STATEMENT,
             lambda provider: block.at_item(("statement", sid, "unenforced", provider)),
             self._world,
             report,

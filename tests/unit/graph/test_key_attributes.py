@@ -160,6 +160,24 @@ def test_an_accepted_gap_takes_the_attribute_out_and_is_kept(link: Link) -> None
     assert accepted.until == datetime(2027, 6, 30, 23, 59, 59, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("what", "written", "name", "value"),
+    [
+        ("deletion.window", "90d", "deletion", {"protection": True, "soak": "0d", "window": "30d"}),
+        ("deletion.window", "1d", "deletion", {"protection": True, "soak": "0d", "window": "7d"}),
+        ("rotation.overlap", "30d", "rotation", {"every": "90d", "keep": 3}),
+        ("rotation.keep", "30d", "rotation", {"every": "90d", "overlap": "14d"}),
+    ],
+)
+def test_a_part_that_the_provider_cannot_honour_can_be_accepted_too(
+    link: Link, what: str, written: str, name: str, value: object
+) -> None:
+    gap = f"unenforced: {{aws: {{what: {what}, then: drop, reason: r, until: 2027-06-30}}}}"
+    parts = f"deletion: {{window: {written}}}\nrotation: {{every: 90d, overlap: 14d, keep: 3}}"
+    key = key_with(link, f"tier: root\n{parts}\n{gap}", "aws")
+    assert key.attributes[name] == value
+
+
 def test_replicas_name_provider_instances_and_policies(link: Link) -> None:
     replicas = "replicas: {dr: {provider: aws.dr, aliases: x/y, policies: [policy.one]}}"
     gap = "unenforced: {aws: {what: [replicas], then: skip, reason: r, until: 2027-06-30}}"
