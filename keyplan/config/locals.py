@@ -85,7 +85,8 @@ def _order(
     except CycleError as error:
         cycle: list[str] = error.args[1]
     needs_next = cycle[:0:-1]  # graphlib names each before what needs it, the first one twice
-    first = min(needs_next, key=list(entries).index)
+    written = {name: number for number, name in enumerate(entries)}
+    first = min(needs_next, key=written.__getitem__)
     start = needs_next.index(first)
     around = needs_next[start:] + needs_next[:start]
     report.about(f"local.{first}").error(

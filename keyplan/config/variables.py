@@ -8,6 +8,7 @@ the environment, which other stacks share.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -132,7 +133,7 @@ def _automatic(root: Path) -> list[Path]:
         names = sorted(path.name for path in root.iterdir() if path.name.endswith(AUTO_SUFFIX))
     except OSError:
         return []
-    first = [root / FILE] if (root / FILE).exists() else []
+    first = [root / FILE] if os.path.lexists(root / FILE) else []  # a broken link is a mistake
     return first + [root / name for name in names]
 
 

@@ -2,7 +2,7 @@
 
 Rules: the order is stable: things come as they were declared, each preceded by what it
 depends on. Nothing recurses, so a chain may be as long as it likes. Each circle is
-found once.
+found once, the first twenty at least.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 Node = TypeVar("Node", bound=str)
+
+
+MAX_CIRCLES = 20
+"""Circles that are told apart among what one node reaches; there may be millions."""
 
 
 def dependency_order(
@@ -47,6 +51,8 @@ def _visit(
         node, rest = waiting[-1]
         for needed in rest:
             if needed in path:
+                if len(circles) == MAX_CIRCLES:
+                    continue
                 around = list(path)
                 circles.append(around[around.index(needed) :])
             elif needed in known and needed not in done:

@@ -14,6 +14,7 @@ from keyplan.render.layout import WIDTH, clean, count, paragraph, wrap
 _TAB = 4
 _LEAD = 12  # so much of a long line is shown before the caret
 _CUT = "..."
+_RELATED = 20  # a circle may have thousands
 
 
 def diagnostic_lines(diagnostic: Diagnostic) -> list[str]:
@@ -30,10 +31,12 @@ def diagnostic_lines(diagnostic: Diagnostic) -> list[str]:
         lines += ["", *paragraph(diagnostic.address, 2)]
     if why:
         lines += ["", *paragraph(why, 2)]
-    for related in diagnostic.related:
+    for related in diagnostic.related[:_RELATED]:
         lines += ["", *paragraph(f"{related.position}: {related.label}", 2, 4)]
         if related.snippet.strip():
             lines += _source(related.snippet, related.position, "")
+    if len(diagnostic.related) > _RELATED:
+        lines += ["", f"  and {count(len(diagnostic.related) - _RELATED, 'more place')}"]
     if diagnostic.advice:
         lines += ["", *_advice(diagnostic.advice)]
     return lines

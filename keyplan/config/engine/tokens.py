@@ -35,6 +35,7 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "'": "'", "\\": "\\", "/": "/"}
 _INTERPOLATION = re.compile(r"(?<!\$)\$\{[^}]*\}")
 
+_QUOTES = ('"', "'")
 _BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 _WORDS = frozenset({"null", "for"})
 _HABITS = {
@@ -81,12 +82,23 @@ def tokens(source: str) -> Iterator[Token]:
         elif kind == "number":
             yield _number(text, start, after_dot=last == ".")
         elif kind == "string":
+            if last[:1] in _QUOTES:
+                raise PlacedFault(_side_by_side(), start, end)
             yield Token(start, "string", _unescape(text, start))
         elif kind == "habit":
             raise PlacedFault(_habit("".join(text.split())), start, end)
         else:
             return
         last = text
+
+
+def _side_by_side() -> Fault:
+    return Fault(
+        "KP-EXPR-001",
+        "two texts stand side by side",
+        why="a comma or an operator is missing between them",
+        advice="Write ~ between them to join them, or a comma.",
+    )
 
 
 def _habit(text: str) -> Fault:

@@ -83,7 +83,6 @@ Failure = Callable[..., Diagnostic]
         ("var.name is string and var.count is number and [] is sequence and {} is mapping", True),
         ("true is boolean and 1 is integer and 1.5 is not integer", True),
         ('"q\\"\\u00e9\\n"', 'q"é\n'),
-        ("'it''s'", "its"),
         ("[true, False, None]", [True, False, None]),
         ('[1, "a", {"k": none}]', [1, "a", {"k": None}]),
         ("  var.count  ", 3),

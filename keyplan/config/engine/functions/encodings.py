@@ -18,6 +18,7 @@ from keyplan.config.engine.limits import (
     too_large,
 )
 from keyplan.config.engine.results import known_value
+from keyplan.config.faults import Fault
 from keyplan.config.source import SourceFile
 from keyplan.config.tree import MAX_DEPTH, ListNode, Node, ScalarNode, parse_any, plain_value
 from keyplan.diagnostics import Diagnostics
@@ -41,6 +42,7 @@ def _jsondecode(args: Arguments) -> object:
             object_pairs_hook=_unique,
             parse_constant=_refuse_constant,
             parse_int=_json_integer,
+            parse_float=_json_float,
         )
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -75,6 +77,13 @@ def _json_integer(text: str) -> int | float:
     if len(text) > len(str(MAX_NUMBER)) + 1:
         raise ValueError("a number is out of range")
     return checked_number(int(text))
+
+
+def _json_float(text: str) -> int | float:
+    try:
+        return checked_number(float(text))
+    except Fault:
+        raise ValueError("a number is out of range") from None
 
 
 def _yamldecode(args: Arguments) -> object:
