@@ -263,12 +263,13 @@ class Modules:
 def _decode_inputs(block: Block, source: Source, report: Report) -> Mapping[str, _Input] | None:
     node = block.node("inputs")
     if node is not None and not isinstance(node, MapNode):
-        report.error(
-            "KP-DECL-003",
-            at(node),
-            "inputs is not a map",
-            advice="Write the inputs below it, one per variable of the module.",
-        )
+        if "inputs" in block.deferred:  # anything else was reported when it was decoded
+            report.error(
+                "KP-DECL-003",
+                at(node),
+                "inputs is not a map",
+                advice="Write the inputs below it, one per variable of the module.",
+            )
         return None
     entries = node.entries if isinstance(node, MapNode) else {}
     for name in entries.keys() - source.variables.keys():

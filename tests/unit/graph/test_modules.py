@@ -191,6 +191,33 @@ def test_reading_an_input_makes_every_reader_depend_on_what_it_was_made_of(link:
         assert graph.edges[Address(f"module.m.key.{name}")] == ("key.root",)
 
 
+def test_a_module_reads_files_beside_its_own(link: Link) -> None:
+    graph = link(
+        {
+            "keyplan.yaml": "provider: {hsm: {}}\n"
+            "module: {m: {source: ./m, inputs: {name: acme}}}\n"
+            "output: {text: {value: module.m.text}}\n",
+            "m/keyplan.yaml": "variable: {name: {type: string}}\n"
+            "output: {text: {value: \"templatefile('hello.txt', {'name': var.name})\"}}\n",
+            "m/hello.txt": "hello ${name}",
+        }
+    )
+    assert graph.outputs["text"].value == "hello acme"
+
+
+@pytest.mark.parametrize("inputs", ["text", "'${var.x}'", "[a]"])
+def test_inputs_are_written_out_as_a_map(mistakes: Mistakes, inputs: str) -> None:
+    (found,) = mistakes(
+        {
+            "keyplan.yaml": "variable: {x: {type: any, default: {}}}\n"
+            + SMALL
+            + f"    inputs: {inputs}\n",
+            "m/keyplan.yaml": "locals: {}\n",
+        }
+    )
+    assert (found.code, str(found.position)) == ("KP-DECL-003", "keyplan.yaml:6:13")
+
+
 # -- mistakes ----------------------------------------------------------------------------
 
 
