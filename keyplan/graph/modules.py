@@ -12,34 +12,26 @@ from collections.abc import Mapping
 from functools import partial
 
 from keyplan.config.blocks import Block
-from keyplan.config.decode import Prepared, evaluate
-from keyplan.config.decode_collections import compile_shape
-from keyplan.config.decode_scalars import Mode
-from keyplan.config.fields import Items, Kind, Record, Refers, Shape, Table
+from keyplan.config.decode import evaluate
 from keyplan.config.locals import evaluate_locals
 from keyplan.config.modules import called
 from keyplan.config.names import Values
-from keyplan.config.report import INVALID, Place, Report, at, at_key, suggest, suggest_or_list
+from keyplan.config.report import INVALID, Place, Report, at_key, suggest_or_list
 from keyplan.config.sources import Source, Variable
-from keyplan.config.tree import MapNode, Node
-from keyplan.config.variable_types import kind_of_shape
-from keyplan.config.variables import default_of, validate
+from keyplan.config.variables import validate
+from keyplan.graph.inputs import Input, decode_inputs, with_stack_names
 from keyplan.graph.instances import NO_EACH, Each, Home, each_of, expand, is_declared, readable
 from keyplan.graph.keys import Keys
 from keyplan.graph.lazy import Inputs, Lazy
 from keyplan.graph.module_lookups import ModulesLookup, OutputsLookup
 from keyplan.graph.names import NO_THIS
 from keyplan.graph.principals import evaluate_principals
-from keyplan.graph.providers import ProviderName
 from keyplan.graph.references import AddressLookup, KeyLookup, KindLookup, find
 from keyplan.graph.world import World
 from keyplan.model.address import Address, quote
 
 MAX_INSTANCES = 20_000
 """How many instances of modules a stack may have."""
-
-_Input = tuple[Prepared, Place, bool]
-"""A decoded input, where it stands, and whether it is the variable's own default."""
 
 
 class Modules:
@@ -48,7 +40,7 @@ class Modules:
     def __init__(self, world: World, keys: Keys) -> None:
         self._world = world
         self._keys = keys
-        self._inputs: dict[int, Mapping[str, _Input] | None] = {}
+        self._inputs: dict[int, Mapping[str, Input] | None] = {}
         self._values: list[tuple[Home, Mapping[str, Lazy], Place]] = []
         self._full = False
 
@@ -143,7 +135,7 @@ class Modules:
         home: Home,
         block: Block,
         source: Source,
-        inputs: Mapping[str, _Input],
+        inputs: Mapping[str, Input],
         what: tuple[str, Each | None],
     ) -> Home:
         """One instance, with its inputs waiting and its locals evaluated."""
@@ -200,17 +192,17 @@ class Modules:
 
     def _inputs_of(
         self, block: Block, source: Source, report: Report
-    ) -> Mapping[str, _Input] | None:
+    ) -> Mapping[str, Input] | None:
         """What a block gives to a module, decoded once; `None` if it is no map."""
         if id(block) not in self._inputs:
-            self._inputs[id(block)] = _decode_inputs(block, source, report)
+            self._inputs[id(block)] = decode_inputs(block, source, report)
         return self._inputs[id(block)]
 
     def _lazy(
         self,
         name: str,
         variable: Variable,
-        item: _Input,
+        item: Input,
         child: Home,
         user: tuple[Home, object],
     ) -> Lazy:
@@ -230,7 +222,7 @@ class Modules:
             if not self._all_declared(value, place, report):
                 return INVALID
             user_home = child if is_default else home
-            return readable(_resolved(variable.shape, value, user_home), self._lookup)
+            return readable(with_stack_names(variable.shape, value, user_home), self._lookup)
 
         return Lazy(label, place, compute, report)
 
@@ -258,80 +250,3 @@ class Modules:
             return readable(values["value"], self._lookup)
 
         return Lazy(label, block.at("value"), compute, report)
-
-
-def _decode_inputs(block: Block, source: Source, report: Report) -> Mapping[str, _Input] | None:
-    node = block.node("inputs")
-    if node is not None and not isinstance(node, MapNode):
-        if "inputs" in block.deferred:  # anything else was reported when it was decoded
-            report.error(
-                "KP-DECL-003",
-                at(node),
-                "inputs is not a map",
-                advice="Write the inputs below it, one per variable of the module.",
-            )
-        return None
-    entries = node.entries if isinstance(node, MapNode) else {}
-    for name in entries.keys() - source.variables.keys():
-        report.error(
-            "KP-DECL-017",
-            at_key(entries[name]),
-            f"the module {block.constants.get('source')} has no variable {name}",
-            advice=suggest(name, source.variables)
-            or f"Remove it, or declare the variable {name} in the module.",
-        )
-    result: dict[str, _Input] = {}
-    missing = []
-    for name, variable in source.variables.items():
-        default = default_of(variable)
-        if name in entries:
-            value = entries[name].value
-            result[name] = (_decode(variable, value, report), at(value), False)
-        elif default is not None:
-            own = Report(report.diagnostics, f"var.{name}", within=report.within)
-            prepared = _decode(variable, default, own, is_default=True)
-            result[name] = (prepared, at(default), True)
-        else:
-            missing.append(name)
-    if missing:
-        report.error(
-            "KP-DECL-016",
-            block.at("inputs"),
-            f"{block.address} lacks the input{'s' if len(missing) > 1 else ''} "
-            f"{', '.join(missing)}",
-            why=f"the module {block.constants.get('source')} needs it",
-            advice=f"Write `inputs: {{{missing[0]}: ...}}`, or give the variable a default.",
-        )
-        return None
-    return result
-
-
-def _decode(
-    variable: Variable, node: Node, report: Report, *, is_default: bool = False
-) -> Prepared:
-    """One input as its variable's type reads it."""
-    if variable.shape is None:
-        return INVALID
-    kind = Kind.LITERAL if is_default else kind_of_shape(variable.shape)
-    label = f"var.{variable.name}" if is_default else f"inputs.{variable.name}"
-    mode = Mode(label, kind, nullable=True, unknown=not is_default, verbatim=is_default)
-    return compile_shape(variable.shape, mode).decode(node, report)
-
-
-def _resolved(shape: Shape, value: object, home: Home) -> object:
-    """A value whose providers have the names that the stack knows them by."""
-    match shape, value:
-        case (Refers(target="provider"), str()):
-            return ProviderName(home.provider(value))
-        case (Items(item=item), list()):
-            return [_resolved(item, each, home) for each in value]
-        case (Table(item=item), dict()):
-            return {name: _resolved(item, each, home) for name, each in value.items()}
-        case (Record(fields=fields), dict()):
-            shapes = {field.name: field.shape for field in fields}
-            return {
-                name: _resolved(shapes[name], each, home) if name in shapes else each
-                for name, each in value.items()
-            }
-        case _:
-            return value

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import keyplan.graph.modules
 from keyplan.diagnostics import Diagnostic
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
@@ -415,3 +416,18 @@ def test_moved_and_removed_and_import_name_keys_in_modules(link: Link) -> None:
         for key in ("data", "log")
     ]
     assert list(graph.imported) == ['module.tenant["acme"].key.log']
+
+
+def test_there_is_a_limit_to_the_number_of_instances(
+    mistakes: Mistakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyplan.graph.modules, "MAX_INSTANCES", 5)
+    stack = "module: {m: {source: ./m, for_each: [a, b, c, d, e, f, g]}}\n"
+    (found,) = mistakes({"keyplan.yaml": stack, "m/keyplan.yaml": "locals: {}\n"})
+    assert (found.code, str(found.position)) == ("KP-DECL-031", "keyplan.yaml:1:10")
+
+
+def test_provider_names_that_a_module_is_given_must_exist(mistakes: Mistakes) -> None:
+    stack = SMALL + "    providers: {aws: hsmm}\n"
+    found = mistakes({"keyplan.yaml": stack, "m/keyplan.yaml": "locals: {}\n"})
+    assert [(item.code, item.advice) for item in found] == [("KP-REF-009", "Did you mean 'hsm'?")]
