@@ -144,6 +144,7 @@ VARIABLE = Record(
 
 OUTPUT = Record(
     (
+        DECLARE,
         Field(
             "value",
             Plain(typed=True),

@@ -38,6 +38,7 @@ MODULE = Record(
 IMPORT = Record(
     (
         FOR_EACH,
+        DECLARE,
         Field(
             "to",
             Refers("key"),

@@ -12,7 +12,7 @@ from functools import partial
 
 from keyplan.config.blocks import Block, Move
 from keyplan.config.report import Place, Report, related, suggest
-from keyplan.graph.instances import NO_EACH, each_of
+from keyplan.graph.instances import NO_EACH, each_of, is_declared
 from keyplan.graph.keys import Keys
 from keyplan.graph.module_lookups import InsideLookup, ModulesLookup
 from keyplan.graph.references import find
@@ -91,6 +91,8 @@ def _imports_of(block: Block, world: World) -> Iterator[tuple[Address, str]]:
     stack = world.homes[""]
     names = {**stack.names, "module": ModulesLookup(stack, InsideLookup)}
     for each in (each_of(block, stack, report) or {}).values():
+        if not is_declared(block, each, stack, report):
+            continue
         scope = stack.scope({**names, "each": NO_EACH if each is None else each})
         values = block.values(scope, report)
         target, identifier = values.get("to"), values.get("id")

@@ -19,7 +19,7 @@ from keyplan.config.loader import VariableInputs, read
 from keyplan.diagnostics import ConfigurationError, Diagnostic, Diagnostics
 from keyplan.graph.drafts import Draft
 from keyplan.graph.entries import imported_keys, moved_keys, removed_keys
-from keyplan.graph.instances import Home
+from keyplan.graph.instances import Home, is_declared
 from keyplan.graph.keys import Keys
 from keyplan.graph.modules import Modules
 from keyplan.graph.policies import Policies
@@ -223,7 +223,10 @@ def _outputs(world: World) -> dict[str, OutputBlock]:
     hidden = check_sensitive(world)
     for name, block in world.configuration.outputs.items():
         address = Address.of("output", name)
-        values = block.values(scope, world.report(address))
+        report = world.report(address)
+        if not is_declared(block, None, stack, report):
+            continue
+        values = block.values(scope, report)
         if "value" in values:
             description = values.get("description")
             value = SHOWN if name in hidden else values["value"]

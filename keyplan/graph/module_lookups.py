@@ -109,6 +109,13 @@ class OutputsLookup(Lookup):
             return home.outputs[name].read(self._tracker, at)
         if f"output.{name}" in home.source.failed:
             raise AlreadyReportedError
+        if name in home.source.outputs:
+            raise at.error(
+                "KP-REF-002",
+                f"{home.address} has no output {name}",
+                why="`declare` leaves it out",
+                advice="Ask whether it is there with the same condition.",
+            )
         inside = name in ("key", "policy", "principal", "module", "var", "local")
         raise at.error(
             "KP-REF-002",

@@ -159,7 +159,9 @@ class Modules:
         local = Values("local", found, bad).changed(partial(readable, lookup=self._lookup))
         child.early = {**names, "local": local}
         child.outputs = {
-            name: self._output(name, output, child) for name, output in source.outputs.items()
+            name: self._output(name, output, child)
+            for name, output in source.outputs.items()
+            if is_declared(output, None, child, own)
         }
         self._values.append((child, values, block.at("inputs")))
         return child

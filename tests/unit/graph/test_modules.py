@@ -219,6 +219,23 @@ def test_inputs_are_written_out_as_a_map(mistakes: Mistakes, inputs: str) -> Non
     assert (found.code, str(found.position)) == ("KP-DECL-003", "keyplan.yaml:6:13")
 
 
+def test_declare_leaves_out_outputs_and_imports_too(link: Link) -> None:
+    graph = link(
+        {
+            "keyplan.yaml": STACK
+            + "module: {m: {source: ./m, inputs: {wanted: false}}}\n"
+            + "import: [{to: key.root, id: k1, declare: false}]\n"
+            + "output:\n"
+            + "  a: {value: '${1}', declare: false}\n"
+            + "  b: {value: '${length(module.m)}'}\n",
+            "m/keyplan.yaml": "variable: {wanted: {type: bool}}\n"
+            "output: {gone: {value: '${1}', declare: var.wanted}}\n",
+        }
+    )
+    assert {name: item.value for name, item in graph.outputs.items()} == {"b": 0}
+    assert not graph.imported
+
+
 # -- mistakes ----------------------------------------------------------------------------
 
 
