@@ -27,7 +27,7 @@ from keyplan.config.source import SourceFile
 from keyplan.config.tree import ScalarNode
 from keyplan.diagnostics import Diagnostic
 
-SECONDS = 20
+SECONDS = 40
 MEGABYTES = 400
 _WALL = 120
 _PAGE = 40_000

@@ -81,10 +81,7 @@ def test_a_file_of_more_than_ten_megabytes_is_not_read(refused: Refused) -> None
     assert "larger than 10,000,000 bytes" in said
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["- a\n", "- {}\n", "- [a]\n", "  \n", "# comment\n", "- 'a'\n", '- "\\x41"\n', "- |\n a\n"],
-)
+@pytest.mark.parametrize("line", ["- {}\n", "# comment\n", "- |\n a\n"])
 def test_ten_megabytes_of_the_smallest_lines_are_bounded(line: str, refused: Refused) -> None:
     refused(line * (9_999_990 // len(line)) + "x: ]", "KP-LANG", seconds=60, megabytes=900)
 

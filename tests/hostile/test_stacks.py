@@ -75,7 +75,7 @@ STACKS = {
         + "key:\n"
         + "".join(
             f"  a{n}: {{for_each: '${{product(local.a, local.a)}}', tier: root, {KEY}}}\n"
-            for n in range(12)
+            for n in range(3)
         ),
         "KP-EXPR-013",
     ),
