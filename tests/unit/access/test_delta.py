@@ -94,6 +94,6 @@ def test_only_the_difference_costs_time() -> None:
         for operation in operations
     ]
     after = [atom for atom in before if not atom.principal.endswith("7")]
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(delta(before, after)) == 1_000
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0

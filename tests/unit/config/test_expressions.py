@@ -379,26 +379,26 @@ def test_a_map_entry_comes_before_any_method(value: Value) -> None:
     ],
 )
 def test_every_limit_is_checked_before_the_work_is_done(failure: Failure, text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     problem = failure(text, x={"x": 1})
-    assert time.perf_counter() - started < 1.5
+    assert time.process_time() - started < 1.5
     assert problem.code in {"KP-EXPR-013", "KP-EXPR-014", "KP-EXPR-009", "KP-EXPR-011"}
 
 
 def test_nested_loops_end(failure: Failure) -> None:
     loops = "".join(f"%{{ for x{n} in range(1000) }}" for n in range(4))
-    started = time.perf_counter()
+    started = time.process_time()
     problem = failure(loops + "%{ endfor }" * 4, template=True)
     assert problem.code == "KP-EXPR-013"
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_costly_functions_in_a_loop_end(failure: Failure) -> None:
     text = "%{ for x in range(100000) }${sha256('x' * 1000000)}%{ endfor }"
-    started = time.perf_counter()
+    started = time.process_time()
     problem = failure(text, template=True)
     assert problem.code == "KP-EXPR-013"
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_a_template_has_a_bounded_number_of_expressions(failure: Failure) -> None:

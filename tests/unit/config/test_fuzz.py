@@ -82,7 +82,7 @@ def test_any_expression_ends_soon_with_a_value_or_a_located_error(
 ) -> None:
     source = SourceFile.of("f.yaml", Path("f.yaml"), text)
     node = ScalarNode(text, 1, 1, source)
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         made = (parse_expression if expression else parse_template)(node)
         assert all(path and path[0].isidentifier() for path in made.references)
@@ -96,7 +96,7 @@ def test_any_expression_ends_soon_with_a_value_or_a_located_error(
         assert 1 <= problem.position.line <= len(source.lines)
     else:
         assert found is None or isinstance(found, (str, int, float, bool, list, dict))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @settings(max_examples=200, deadline=None)

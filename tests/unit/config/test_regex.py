@@ -121,9 +121,9 @@ def test_accepted_patterns_agree_with_python(pattern: str, text: str) -> None:
 @settings(max_examples=150, deadline=None)
 @given(PATTERNS, st.sampled_from(["a" * 60 + "!", "ab" * 30 + "!", "b" * 200 + "!"]))
 def test_accepted_patterns_are_fast(pattern: str, text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         find(f"{pattern}c", text)
     except Fault:
         return
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0

@@ -175,10 +175,10 @@ def test_aliases_share_the_anchored_node(read: Read) -> None:
 def test_alias_expansion_is_bounded(read: Read) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
-    started = time.perf_counter()
+    started = time.process_time()
     _, problems = read("\n".join(lines) + "\n")
     assert [problem.code for problem in problems] == ["KP-LANG-010"]
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_aliases_do_not_get_round_the_depth_limit(read: Read) -> None:
@@ -192,11 +192,11 @@ def test_aliases_do_not_get_round_the_depth_limit(read: Read) -> None:
     "text", ["[" * 200_000, "{a: " * 50_000, "- " * 100_000, "? " * 5_000, "a:\n " + "[" * 60_000]
 )
 def test_hostile_nesting_is_refused_at_once(read: Read, text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     tree, problems = read(text)
     assert tree is None
     assert {problem.code for problem in problems} - {"KP-LANG-013"} == {"KP-LANG-009"}
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_hundred_levels_are_read(read: Read) -> None:
@@ -255,9 +255,9 @@ def test_a_large_stack_is_read_in_about_linear_time() -> None:
             for n in range(count)
         )
         source = SourceFile.of("f", Path("f"), text)
-        started = time.perf_counter()
+        started = time.process_time()
         assert parse(source, Diagnostics()) is not None
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     seconds(100)
     assert seconds(4000) < 20 * max(seconds(400), 0.002)

@@ -277,9 +277,9 @@ def test_one_change_of_three_thousand_different_policies_is_one_group() -> None:
 def test_three_thousand_updates_of_policies_are_rendered_fast() -> None:
     large = _policies(3000)
     plan_text(_policies(2))  # imports
-    started = time.perf_counter()
+    started = time.process_time()
     text = plan_text(large)
-    assert time.perf_counter() - started < 3.0
+    assert time.process_time() - started < 3.0
     assert len(text.splitlines()) < 200
 
 

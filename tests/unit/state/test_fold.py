@@ -355,6 +355,6 @@ def test_time_grows_with_the_entries_not_with_the_state() -> None:
             replace(step(RENAME, number), operation=replace(RENAME, target=key)),
             StepSucceeded(number, "x"),
         ]
-    began = time.perf_counter()
+    began = time.process_time()
     fold(large, [*entries, run_ended()])
-    assert time.perf_counter() - began < 2.0  # copying the state for each entry takes minutes
+    assert time.process_time() - began < 2.0  # copying the state for each entry takes minutes
