@@ -20,7 +20,15 @@ from keyplan.config.decode_scalars import (
     ScalarCodec,
 )
 from keyplan.config.fields import Field, Items, Kind, Plain, Record, Refers, Shape, Table
-from keyplan.config.report import INVALID, Invalid, Report, at, at_key, suggest_or_list
+from keyplan.config.report import (
+    INVALID,
+    Invalid,
+    Report,
+    at,
+    at_key,
+    suggest,
+    suggest_or_list,
+)
 from keyplan.config.scalars import parser
 from keyplan.config.tree import ListNode, MapNode, Node, ScalarNode
 from keyplan.model.address import Address
@@ -230,8 +238,22 @@ class RecordCodec(BaseCodec):
             "KP-DECL-001",
             place,
             f"{label} is not a field",
-            advice=suggest_or_list(name, self._codecs, "Fields"),
+            advice=self._habit(name) or suggest_or_list(name, self._codecs, "Fields"),
         )
+
+    def _habit(self, name: str) -> str:
+        """What to write for a word that people who know Terraform bring along."""
+        fields = self._codecs
+        if name == "count" and "for_each" in fields:
+            return (
+                "There is no count, so that removing one moves no other: write for_each, "
+                "or declare: false."
+            )
+        if name == "prevent_destroy" and "ignore_changes" in fields:
+            return "Write deletion: {protection: true} on the key; it is the default."
+        if "inputs" in fields and name != "version" and not suggest(name, fields):
+            return f"The module's variables are given below inputs: write inputs: {{{name}: ...}}."
+        return ""
 
     def convert(self, value: object, node: Node, report: Report) -> Decoded:
         """A map of checked fields."""

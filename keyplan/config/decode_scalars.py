@@ -182,6 +182,8 @@ class ScalarCodec(BaseCodec):
                 return special
             if self.is_none(node):
                 return None
+        if text in _NULLS and not node.quoted:
+            return self._no_null(node, report)
         if self._mode.kind is Kind.EXPRESSION and text not in _FLAGS:
             return self.template(node, report)
         try:
@@ -201,9 +203,22 @@ class ScalarCodec(BaseCodec):
         except ValueError as error:
             return self.wrong_value(value, str(error), node, report)
 
+    def _no_null(self, node: ScalarNode, report: Report) -> Invalid:
+        """YAML's null: as text it would name an owner, or a principal, "null"."""
+        none = "Write none" if self._mode.nullable else "Leave it out"
+        report.error(
+            "KP-DECL-005",
+            at(node),
+            f"{self._mode.label} cannot be {node.text}",
+            why="there is no null",
+            advice=f"{none}, or put quotes around it if the text is meant.",
+        )
+        return INVALID
+
 
 _FLAGS = frozenset({"true", "false"})
-_SPECIAL = frozenset({"none", ""})
+_NULLS = frozenset({"~", "null", "Null", "NULL"})
+_SPECIAL = _NULLS | {"none", ""}
 """Texts that mean one thing with quotes and another without."""
 _REMEMBERED = 1024
 
