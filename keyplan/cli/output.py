@@ -11,6 +11,7 @@ from keyplan.cli import options as o
 from keyplan.cli.stack import workspace_of
 from keyplan.cli.terminal import Machine, Terminal, terminal_of
 from keyplan.errors import KeyplanError, UsageError
+from keyplan.graph.sensitive import SHOWN
 from keyplan.model.printable import printable
 from keyplan.model.values import Value
 from keyplan.render.report import outputs_lines
@@ -57,6 +58,12 @@ def _show_one(terminal: Terminal, name: str, value: Value, *, raw: bool) -> None
     if not raw:
         terminal.text(f"{printable(text_of(value))}\n")
         return
+    if value == SHOWN:
+        raise KeyplanError(
+            f"output {name} is sensitive, and keyplan keeps no sensitive value",
+            why="The state has a placeholder instead, which no script must take for the value.",
+            advice="Read the value where it comes from.",
+        )
     if isinstance(value, list | dict) or value is None:
         raise KeyplanError(
             f"output {name} is no text",

@@ -2,8 +2,8 @@
 
 Rules: a target brings everything it depends on, an exclusion takes everything that
 depends on it, so that what is left can be applied; in a destroy it is the other way
-round, because children go before their parents. A name without an index means every
-instance. A selection that matches nothing is an error.
+round, because children go before their parents. A module means every key in it, a name
+without an index every instance. A selection that matches nothing is an error.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _named(
         found = {
             address
             for address in addresses
-            if matches(pattern, address) or matches(f"{pattern}[*]", address)
+            if any(matches(form, address) for form in (pattern, f"{pattern}[*]", *_inside(pattern)))
         }
         if not found:
             raise PlanningError(
@@ -53,6 +53,14 @@ def _named(
             )
         chosen |= found
     return frozenset(chosen)
+
+
+def _inside(pattern: str) -> tuple[str, ...]:
+    """A module stands for every key inside it, whatever its instance."""
+    name = pattern.rpartition("module.")[2]
+    if not pattern.startswith("module.") or ".key." in f".{name}":
+        return ()
+    return (f"{pattern}.*", f"{pattern}[*].*")
 
 
 def _closure(

@@ -70,9 +70,8 @@ def test_no_command_and_no_file_shows_it(keyplan: Run, secretive: Path) -> None:
     for command in COMMANDS:
         result = keyplan(*command, env={"KEYPLAN_VAR_token": CANARY})
         assert clean(result), command
-    shown = keyplan("output", "-raw", "direct")
-    assert shown.out.strip() == "(sensitive value)"
-    assert keyplan("output", "-raw", "through").out.strip() == "(sensitive value)"
+    assert keyplan("output", "direct").out.strip() == "(sensitive value)"
+    assert keyplan("output", "through").out.strip() == "(sensitive value)"
     for path in secretive.rglob("*"):
         if path.is_file() and path.name != "keyplan.yaml":
             assert CANARY.encode() not in path.read_bytes(), path
@@ -120,3 +119,11 @@ def test_an_input_that_is_made_of_it_cannot_become_a_label(keyplan: Run, secreti
     result = keyplan("validate", env={"KEYPLAN_VAR_token": CANARY})
     assert "KP-DECL-036" in result.err + result.out
     assert clean(result)
+
+
+def test_a_script_never_takes_the_placeholder_for_the_value(keyplan: Run, secretive: Path) -> None:
+    assert secretive.is_dir()
+    keyplan("apply", "--auto-approve", "--var", f"token={CANARY}")
+    done = keyplan("output", "--raw", "direct")
+    assert (done.code, done.out) == (1, "")
+    assert "keeps no sensitive value" in done.err

@@ -43,6 +43,23 @@ def test_a_destroyed_target_takes_its_children_along_and_leaves_its_parents(benc
     assert {step.address for step in plan.steps} == {"key.leaf"}
 
 
+@pytest.mark.parametrize(
+    ("target", "chosen"),
+    [
+        ("module.t", {"a", "b"}),
+        ('module.t["a"]', {"a"}),
+        ('module.t["a"].module.in', {"a"}),
+    ],
+)
+def test_a_module_means_every_key_in_it(bench: Bench, target: str, chosen: set[str]) -> None:
+    inside = [
+        key(f'module.t["{name}"].module.in.key.leaf', parent="key.root") for name in ("a", "b")
+    ]
+    plan = bench.plan(KEYS[0], *inside, targets=(target,))
+    found = {str(step.address) for step in plan.steps} - {"key.root"}
+    assert found == {f'module.t["{name}"].module.in.key.leaf' for name in chosen}
+
+
 @pytest.mark.parametrize("option", ["targets", "excludes"])
 def test_a_name_that_matches_nothing_is_an_error(bench: Bench, option: str) -> None:
     with pytest.raises(PlanningError, match="names no key"):
