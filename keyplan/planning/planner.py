@@ -34,7 +34,7 @@ from keyplan.planning.refresh import RefreshedState, assume, refresh
 from keyplan.planning.refreshonly import accept_drift
 from keyplan.planning.retire import Leaving, diff_leaving, removal_of
 from keyplan.planning.selection import select
-from keyplan.planning.wanted import Wanted, accepted_gaps, planning_view, want
+from keyplan.planning.wanted import Wanted, accepted_gaps, planning_view, unhonoured, want
 from keyplan.planning.wording import describe
 from keyplan.plans.changes import DriftItem, Due, ResourceChange
 from keyplan.plans.findings import Brake, Finding
@@ -149,6 +149,7 @@ def make_plan(
             *relocation.findings,
             *uncompiled,
             *accepted_gaps(declared),
+            *unhonoured(declared),
             *compared.findings,
             *unsupported(steps, inputs.capabilities),
             *proof.findings,

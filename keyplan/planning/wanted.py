@@ -175,6 +175,34 @@ def accepted_gaps(keys: Iterable[DesiredKey]) -> list[Finding]:
     return [_accepted(*named, declared) for named, declared in found.items()]
 
 
+def unhonoured(keys: Iterable[DesiredKey]) -> list[Finding]:
+    """Attributes that are declared, that the provider does not have, and whose gap was accepted."""
+    found: dict[tuple[str, tuple[str, ...]], list[DesiredKey]] = {}
+    for key in keys:
+        if not key.unenforced:
+            continue
+        statements = key.policy.statements if key.policy else ()
+        conditions = {name for item in statements for name in (*item.when, *item.unless)}
+        for gap in key.unenforced:
+            left_out = tuple(name for name in gap.what if name not in conditions)
+            if gap.provider == key.provider_type and left_out:
+                found.setdefault((key.provider, left_out), []).append(key)
+    return [_left_out(*what, declared) for what, declared in found.items()]
+
+
+def _left_out(provider: str, what: tuple[str, ...], keys: list[DesiredKey]) -> Finding:
+    first, others = keys[0], len(keys) - 1
+    on = f"{first.address} and {others} more" if others else str(first.address)
+    return Finding(
+        "KP-POL-006",
+        Severity.NOTE,
+        f"on {on}, {provider} does not honour {', '.join(what)}: accepted with `unenforced`",
+        first.address,
+        first.position("unenforced"),
+        "Nothing, while the gap is accepted.",
+    )
+
+
 def _accepted(sid: str, then: str, what: str, keys: list[DesiredKey]) -> Finding:
     first, others = keys[0], len(keys) - 1
     on = f"{first.address} and {others} more" if others else str(first.address)

@@ -127,6 +127,10 @@ OTHERS = {
         "A parent that is needed does not work",
         "A key that is suspended, ended or pending deletion wraps, derives and signs nothing.",
     ),
+    "KP-POL-006": (
+        "An attribute that the provider does not honour",
+        "It is declared, and the gap was accepted with `unenforced`; the provider never sees it.",
+    ),
     "KP-POL-005": (
         "A gap that was accepted changes what a policy does",
         (
@@ -263,6 +267,7 @@ REMEDIES = {
     "KP-PLAN-012": "Take the change back; `keyplan providers TYPE` lists what is performed.",
     "KP-PLAN-013": "Give it a later `expires_at`, or none.",
     "KP-PLAN-014": "Write `state: active` on the parent, or give the child another one.",
+    "KP-POL-006": "Nothing while the gap is accepted; then remove the attribute or the gap.",
     "KP-POL-005": "Nothing while the gap is accepted; then remove the condition or the gap.",
     "KP-POL-004": "Change the statement that is named, or accept the gap in `unenforced`.",
     "KP-PROV-001": "Correct the setting; `keyplan providers TYPE` shows the provider.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -103,6 +104,14 @@ def test_an_accepted_gap_is_said(bench: Bench, then: str, said: str) -> None:
     assert finding.rule == "KP-POL-005"
     assert said in finding.summary
     assert not plan.errored
+
+
+def test_an_attribute_that_is_left_out_is_said(bench: Bench) -> None:
+    gap = Unenforced("fake", ("replicas",), "skip", "CHG-9", datetime(2099, 1, 1, tzinfo=UTC))
+    plan = bench.plan(ROOT, replace(service(), unenforced=(gap,)))
+    (finding,) = plan.findings
+    assert (finding.rule, finding.level) == ("KP-POL-006", "note")
+    assert "fake does not honour replicas" in finding.summary
 
 
 def test_other_terms_of_a_grant_are_a_revocation_and_a_grant(bench: Bench) -> None:
