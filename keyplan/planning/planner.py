@@ -101,6 +101,53 @@ def make_plan(
     Raises `PlanningError` where no plan can be made at all; what a person must decide
     is a finding of level error in the plan.
     """
+    inputs, first_findings = _gather(graph, snapshot, sessions, options, context)
+    state, world = inputs.state, inputs.world
+    compared = _compare(inputs)
+    steps = _steps(inputs, compared.diffs)
+    changes = resource_changes(compared.diffs, steps, graph, state)
+    proof = prove_no_lockout(policy_stages(steps, compared.diffs, inputs.view))
+    return Plan(
+        stack=graph.stack.name,
+        store=context.store,
+        keyplan_version=context.version,
+        mode=options.mode,
+        lineage=state.lineage,
+        serial=state.serial,
+        state_version=snapshot.version,
+        now=context.now,
+        identities={name: session.identity for name, session in sorted(sessions.items())},
+        changes=changes,
+        steps=steps,
+        refs=_refs(inputs),
+        drift=compared.drift,
+        access=access_changes(list(compared.diffs.values()), inputs.view),
+        findings=(
+            *first_findings,
+            *compared.findings,
+            *unsupported(steps, inputs.capabilities),
+            *proof.findings,
+        ),
+        brakes=_brakes(inputs, steps, changes),
+        outputs=output_changes(graph, state, world.live, options.mode),
+        due=compared.due,
+        lockout=_lockout_line(proof, inputs),
+        keys=len(frozenset(graph.keys) | frozenset(state.resources)),
+        read=world.read,
+        refreshed=options.refresh,
+        complete=not (options.targets or options.excludes),
+        observe=inputs.observe,
+    )
+
+
+def _gather(
+    graph: ResourceGraph,
+    snapshot: StateSnapshot,
+    sessions: Mapping[str, ProviderSession],
+    options: PlanOptions,
+    context: PlanContext,
+) -> tuple[_Inputs, list[Finding]]:
+    """Read the world and work out what is wanted; findings about the declaration alone."""
     relocation = relocate(snapshot.state, graph.moved, graph.keys)
     state = relocation.state
     known = frozenset(graph.keys) | frozenset(state.resources)
@@ -126,44 +173,13 @@ def make_plan(
         options=options,
         context=context,
     )
-    compared = _compare(inputs)
-    steps = _steps(inputs, compared.diffs)
-    changes = resource_changes(compared.diffs, steps, graph, state)
-    proof = prove_no_lockout(policy_stages(steps, compared.diffs, inputs.view))
-    return Plan(
-        stack=graph.stack.name,
-        store=context.store,
-        keyplan_version=context.version,
-        mode=options.mode,
-        lineage=state.lineage,
-        serial=state.serial,
-        state_version=snapshot.version,
-        now=context.now,
-        identities={name: session.identity for name, session in sorted(sessions.items())},
-        changes=changes,
-        steps=steps,
-        refs=_refs(inputs),
-        drift=compared.drift,
-        access=access_changes(list(compared.diffs.values()), inputs.view),
-        findings=(
-            *relocation.findings,
-            *uncompiled,
-            *accepted_gaps(declared),
-            *unhonoured(declared),
-            *compared.findings,
-            *unsupported(steps, inputs.capabilities),
-            *proof.findings,
-        ),
-        brakes=_brakes(inputs, steps, changes),
-        outputs=output_changes(graph, state, world.live, options.mode),
-        due=compared.due,
-        lockout=_lockout_line(proof, inputs),
-        keys=len(known),
-        read=world.read,
-        refreshed=options.refresh,
-        complete=not (options.targets or options.excludes),
-        observe=inputs.observe,
-    )
+    findings = [
+        *relocation.findings,
+        *uncompiled,
+        *accepted_gaps(declared),
+        *unhonoured(declared),
+    ]
+    return inputs, findings
 
 
 def _refs(inputs: _Inputs) -> dict[Address, str]:
