@@ -115,7 +115,6 @@ class Family(StrEnum):
     EC = "ec"
     EDWARDS = "edwards"
     ML_DSA = "ml-dsa"
-    ML_KEM = "ml-kem"
 
 
 @dataclass(frozen=True, slots=True)

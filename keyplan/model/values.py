@@ -7,7 +7,7 @@ so it is kept as its parts; resolving it is joining text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,7 +15,6 @@ from keyplan.model.address import Address
 
 Scalar: TypeAlias = "str | int | float | bool | None"
 Value: TypeAlias = "Scalar | list[Value] | dict[str, Value] | Unknown"
-Attributes: TypeAlias = Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ invariants that hold of every state that is written.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from keyplan.model.address import Address
@@ -85,10 +85,6 @@ class State:
     resources: Mapping[Address, ResourceState] = field(default_factory=dict)
     outputs: Mapping[str, Value] = field(default_factory=dict)
     closed_runs: tuple[str, ...] = ()
-
-    def with_resource(self, resource: ResourceState) -> State:
-        """The same state with one resource added or replaced."""
-        return replace(self, resources={**self.resources, resource.address: resource})
 
 
 @dataclass(frozen=True, slots=True)
