@@ -156,7 +156,7 @@ def _gather(
         world = refresh(graph, state, sessions, parallelism=options.parallelism)
     else:
         world = assume(state)
-    plugins = {instance: session.plugin for instance, session in sessions.items()}
+    plugins = {instance: session.located for instance, session in sessions.items()}
     declared = [key for key in graph.keys.values() if key.address in chosen]
     wanted, uncompiled = want(declared, plugins, world.live, context.now)
     inputs = _Inputs(

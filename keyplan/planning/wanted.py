@@ -85,6 +85,8 @@ def want(
                 attributes["policy"] = plugin.compile_policy(key.policy, key)
             except RejectedError as error:
                 findings.append(_uncompiled(key, error))
+        if labels := plugin.default_labels():
+            attributes["labels"] = _with_defaults(labels, attributes.get("labels"))
         waiting = _resolve_texts(attributes, live)
         canonical = plugin.canonical(
             {name: value for name, value in attributes.items() if name not in waiting}
@@ -105,6 +107,11 @@ def want(
             attributes["algorithm"] = key.algorithm
         wanted[key.address] = Wanted(key, attributes)
     return wanted, findings
+
+
+def _with_defaults(labels: Mapping[str, str], declared: Value) -> Value:
+    """The labels of the connection and those of the key, which win."""
+    return {**labels, **(declared if isinstance(declared, dict) else {})}
 
 
 def grant_end(terms: Value) -> datetime | None:

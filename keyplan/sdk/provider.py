@@ -160,6 +160,17 @@ class Plugin(Protocol):
     def capabilities(self) -> Capabilities:
         """The manifest. Must be constant."""
 
+    def located(self, identity: Identity, settings: BaseModel) -> Plugin:
+        """This plugin as it is for one connection, or itself where the place changes nothing.
+
+        What `canonical`, `compile_policy` and `access` may need of the place (the account
+        that a policy speaks of, its partition) comes from here. Must be pure; `validate`
+        works without it.
+        """
+
+    def default_labels(self) -> Mapping[str, str]:
+        """Labels that every key of this connection gets beside its own; a key's own win."""
+
     def check(self, key: DesiredKey) -> Sequence[Diagnostic]:
         """What the service would refuse about this key, beyond the manifest."""
 

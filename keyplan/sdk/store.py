@@ -31,11 +31,17 @@ class LeaseInfo:
     holder: str  # user@host
     operation: str  # "apply"
     created_at: datetime
+    expires_at: datetime | None = None  # a lease that is renewed ends there if nobody renews it
 
 
 @runtime_checkable
 class Lease(Protocol):
-    """The right to write, until released."""
+    """The right to write, until released or lost.
+
+    A lease that lives in a service is renewed in the background while it is held. It
+    carries a fence: a store refuses every write under a lease that is not the newest, so
+    that a holder who was paused and wakes up cannot write.
+    """
 
     @property
     def info(self) -> LeaseInfo:
@@ -68,11 +74,23 @@ class Store(Protocol):
     def previous(self) -> Blob | None:
         """The committed state before the current one, if it was kept."""
 
+    def versions(self) -> Sequence[str]:
+        """Versions of committed states that are still kept, oldest first, the present one last."""
+
+    def content(self, version: str) -> bytes | None:
+        """The bytes of a version that is kept, or `None`."""
+
     def acquire(self, info: LeaseInfo, *, timeout: float = 0.0) -> Lease:
         """Take the lease, waiting up to `timeout` seconds. Raises `BusyError` with the holder."""
 
     def holder(self) -> LeaseInfo | None:
-        """Who holds the lease now."""
+        """Who holds the lease now; `None` also where one has expired."""
+
+    def unlock(self, lease_id: str) -> None:
+        """Take the lease with that id away from its holder, who cannot write any more.
+
+        Raises `BusyError` if the lease has another id, `StoreError` if nobody holds one.
+        """
 
     def append(self, log: str, lines: Sequence[bytes], *, lease: Lease) -> None:
         """Add lines (without line ends) to a log, durable on return. One flush for all of them."""
@@ -85,6 +103,9 @@ class Store(Protocol):
 
     def open_logs(self) -> Sequence[str]:
         """Names of the logs that were not archived: runs that did not end."""
+
+    def closed_logs(self) -> Sequence[str]:
+        """Names of the archived logs, oldest first (names of runs sort by time)."""
 
     def archive(self, log: str, *, lease: Lease) -> None:
         """Close a log: it stays readable and is open no more."""

@@ -68,8 +68,10 @@ class ProviderSession:
         clock: Clock = SYSTEM_CLOCK,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008  (frozen)
         random: Callable[[], float] = _random.random,
+        settings: BaseModel | None = None,
     ) -> None:
         self._instance = instance
+        self._settings = settings
         self._plugin = plugin
         self._provider = provider
         self._clock = clock
@@ -87,6 +89,13 @@ class ProviderSession:
     def plugin(self) -> Plugin:
         """The offline half."""
         return self._plugin
+
+    @cached_property
+    def located(self) -> Plugin:
+        """The offline half as it is for this connection."""
+        if self._settings is None:
+            return self._plugin
+        return self._plugin.located(self.identity, self._settings)
 
     @cached_property
     def capabilities(self) -> Capabilities:
@@ -295,7 +304,7 @@ def open_session(
             operation="open",
             advice="This is a bug in the provider: --debug shows where. Report it to its authors.",
         ) from error
-    return ProviderSession(block.instance, plugin, provider, clock=clock)
+    return ProviderSession(block.instance, plugin, provider, clock=clock, settings=settings)
 
 
 def settings_of(block: ProviderBlock, plugin: Plugin) -> BaseModel:

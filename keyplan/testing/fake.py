@@ -26,7 +26,7 @@ from keyplan.model.policies import EffectivePolicy
 from keyplan.model.resources import DesiredKey
 from keyplan.model.values import Value
 from keyplan.sdk.capabilities import Attribute, Capabilities, Deletion, Mutability, Reading
-from keyplan.sdk.provider import OpenContext, Permission, Provider
+from keyplan.sdk.provider import Identity, OpenContext, Permission, Plugin, Provider
 from keyplan.testing import fake_canonical, fake_policy
 from keyplan.testing.clock import ManualClock
 from keyplan.testing.fake_provider import FakeProvider
@@ -108,6 +108,14 @@ class FakePlugin:
     def capabilities(self) -> Capabilities:
         """The manifest it was made with."""
         return self.manifest
+
+    def located(self, identity: Identity, settings: BaseModel) -> Plugin:  # noqa: ARG002
+        """The same everywhere."""
+        return self
+
+    def default_labels(self) -> Mapping[str, str]:
+        """None."""
+        return {}
 
     def check(self, key: DesiredKey) -> Sequence[Diagnostic]:
         """An alias may not be longer than 256 characters."""

@@ -115,6 +115,24 @@ class MemoryStore:
             before = self.medium.states[:-1]
             return Blob(before[-1], _version(before)) if before else None
 
+    def versions(self) -> Sequence[str]:
+        """All of them."""
+        self._alive()
+        with self.medium.lock:
+            states = self.medium.states
+            return [_version(states[: count + 1]) for count in range(len(states))]
+
+    def content(self, version: str) -> bytes | None:
+        """The bytes of one of them."""
+        return next(
+            (
+                state
+                for known, state in zip(self.versions(), self.medium.states, strict=True)
+                if known == version
+            ),
+            None,
+        )
+
     def commit(self, content: bytes, *, expected: str | None, lease: Lease) -> str:
         """Replace the state if its version is still `expected`."""
         with self.medium.lock:
@@ -155,6 +173,18 @@ class MemoryStore:
         """Who has the lease."""
         with self.medium.lock:
             return self.medium.lease
+
+    def unlock(self, lease_id: str) -> None:
+        """Take the lease with that id away."""
+        with self.medium.lock:
+            holder = self.medium.lease
+            if holder is None:
+                raise StoreError("nobody holds the lease", target=self.describe())
+            if holder.id != lease_id:
+                raise BusyError(
+                    f"the lease has the id {holder.id}", target=self.describe(), why=holder.holder
+                )
+            self.medium.lease = None
 
     def give_back(self, info: LeaseInfo) -> None:
         """Release the lease if `info` still has it."""
@@ -198,6 +228,11 @@ class MemoryStore:
         """Logs that are not archived, oldest first."""
         self._alive()
         return [log for log in self.medium.logs if log not in self.medium.archived]
+
+    def closed_logs(self) -> Sequence[str]:
+        """Those that are."""
+        self._alive()
+        return sorted(self.medium.archived)
 
     def archive(self, log: str, *, lease: Lease) -> None:
         """Close a log."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from keyplan.model.policies import EffectivePolicy
     from keyplan.model.resources import DesiredKey
     from keyplan.sdk.capabilities import Capabilities
-    from keyplan.sdk.provider import OpenContext, Permission
+    from keyplan.sdk.provider import Identity, OpenContext, Permission
     from keyplan_hsm.provider import HsmProvider
 
 
@@ -40,6 +40,14 @@ class HsmPlugin:
         from keyplan_hsm.manifest import capabilities
 
         return capabilities()
+
+    def located(self, identity: Identity, settings: BaseModel) -> HsmPlugin:  # noqa: ARG002
+        """The same everywhere."""
+        return self
+
+    def default_labels(self) -> Mapping[str, str]:
+        """None."""
+        return {}
 
     def check(self, key: DesiredKey) -> Sequence[Diagnostic]:
         """What the HSM would refuse about a key, with the line that asks for it."""

@@ -11,6 +11,7 @@ version or the other, whatever crashes.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
@@ -23,6 +24,9 @@ from keyplan.sdk.store import Blob, Lease, LeaseInfo
 from keyplan_state import files, locking
 from keyplan_state.locking import FileLease
 from keyplan_state.paths import LocalPaths, problem_of
+
+_KEPT = 100
+"""How many states before the present one are kept."""
 
 
 class LocalSettings(BaseModel):
@@ -75,6 +79,46 @@ class LocalStore:
         kept, present = _load(self._paths.backup), self.load()
         return None if kept == present else kept
 
+    def versions(self) -> Sequence[str]:
+        """The states that are kept, oldest first, the present one last."""
+        kept = [self._digest(name) for name in self._kept()]
+        present = self.load()
+        if present is None:
+            return kept
+        return [*(version for version in kept if version != present.version), present.version]
+
+    def content(self, version: str) -> bytes | None:
+        """A state that is kept, if it is still what it was."""
+        paths = [self._paths.history / f"{n}.json" for n in self._kept() if version in n]
+        for path in (self._paths.state, *paths):
+            blob = _load(path)
+            if blob is not None and blob.version == version:
+                return blob.content
+        return None
+
+    def _kept(self) -> list[str]:
+        with files.explained("list the states before", self._paths.history):
+            return files.names(self._paths.history, ".json")
+
+    def _digest(self, name: str) -> str:
+        return name.partition("-")[2]
+
+    def _keep(self) -> None:
+        """Keep the present state under its own name: another name of the same file, no copy."""
+        present = self.load()
+        if present is None:
+            return
+        kept = self._kept()
+        if kept and self._digest(kept[-1]) == present.version:
+            return
+        number = int(kept[-1].partition("-")[0]) + 1 if kept else 1
+        history = self._paths.history
+        files.make_directories(history)
+        os.link(self._paths.state, history / f"{number:08d}-{present.version}.json")
+        files.sync_directory(history)
+        for name in kept[: max(0, len(kept) + 1 - _KEPT)]:
+            (history / f"{name}.json").unlink(missing_ok=True)
+
     def commit(self, content: bytes, *, expected: str | None, lease: Lease) -> str:
         """Replace the state if it is still `expected`; the one before becomes the backup.
 
@@ -91,6 +135,7 @@ class LocalStore:
                 advice="Nothing was written. Plan again on the state as it is now.",
             )
         with files.explained("write the state", state, why="The state is as it was before."):
+            self._keep()
             staged = [(files.stage(state, content), state)]
             if present is not None:
                 staged.insert(0, (files.stage(backup, present.content), backup))
@@ -110,6 +155,10 @@ class LocalStore:
     def holder(self) -> LeaseInfo | None:
         """Who holds the lease now."""
         return locking.holder(self._paths.lock)
+
+    def unlock(self, lease_id: str) -> None:
+        """Take the lock away from a run that hangs: it cannot write any more."""
+        locking.unlock(self._paths.lock, lease_id)
 
     def _require(self, held: Lease) -> None:
         """Raise `BusyError` unless it is a lease of this state, and still held."""
@@ -161,6 +210,11 @@ class LocalStore:
         """Names of the journals that are not archived, sorted."""
         with files.explained("list the journals", self._paths.journal):
             return files.names(self._paths.journal, ".jsonl")
+
+    def closed_logs(self) -> Sequence[str]:
+        """Names of the archived journals, sorted."""
+        with files.explained("list the journals", self._paths.archive):
+            return files.names(self._paths.archive, ".jsonl")
 
     def archive(self, log: str, *, lease: Lease) -> None:
         """Move a journal to the closed ones. One that is there already is left alone."""

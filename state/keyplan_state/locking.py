@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from keyplan.errors import BusyError
+from keyplan.errors import BusyError, StoreError
 from keyplan.model.timing import format_instant, parse_instant
 from keyplan.sdk.store import LeaseInfo
 from keyplan_state import files
@@ -110,6 +110,24 @@ def holder(path: Path) -> LeaseInfo | None:
             return None
         finally:
             os.close(descriptor)
+
+
+def unlock(path: Path, lease_id: str) -> None:
+    """Remove the lock file of the lease with that id: its holder's next write is refused."""
+    found = holder(path)
+    if found is None:
+        raise StoreError(
+            "nobody holds the lock", target=str(path), advice="There is nothing to unlock."
+        )
+    if found.id != lease_id:
+        raise BusyError(
+            f"the lock has the id {found.id}",
+            target=str(path),
+            why=f"{found.holder} holds it for `{found.operation}`.",
+            advice=f"If that run is gone for certain: keyplan state unlock {found.id}",
+        )
+    with files.explained("remove the lock", path):
+        path.unlink(missing_ok=True)
 
 
 def held_by(path: Path) -> str:

@@ -62,6 +62,11 @@ class LocalPaths:
         return self.state.parent / ".keyplan" / "journal"
 
     @property
+    def history(self) -> Path:
+        """The folder of committed states that are kept."""
+        return self.state.parent / ".keyplan" / "history"
+
+    @property
     def archive(self) -> Path:
         """The folder of journals that are closed."""
         return self.journal / "archive"

@@ -17,7 +17,7 @@ from keyplan.model.policies import ADMINISTER, Effect, EffectivePolicy, expand
 from keyplan.model.resources import DesiredKey
 from keyplan.model.values import Value
 from keyplan.sdk.capabilities import Attribute, Capabilities, Mutability, Reading
-from keyplan.sdk.provider import OpenContext, Permission, Provider
+from keyplan.sdk.provider import Identity, OpenContext, Permission, Provider
 
 FIXED = Attribute(Reading.OBSERVED, Mutability.IMMUTABLE, at_create=True)
 CAPABILITIES = Capabilities(
@@ -71,6 +71,12 @@ class AcmePlugin:
     def capabilities(self) -> Capabilities:
         """The manifest."""
         return CAPABILITIES
+
+    def located(self, identity: Identity, settings: BaseModel) -> AcmePlugin:
+        return self
+
+    def default_labels(self) -> Mapping[str, str]:
+        return {}
 
     def check(self, key: DesiredKey) -> Sequence[Diagnostic]:
         """Nothing beyond the manifest."""
