@@ -1,0 +1,1 @@
+"""AWS KMS as a keyplan provider. `plugin` is the offline half, `provider` the open connection."""
