@@ -20,6 +20,7 @@ from keyplan.model.inverses import Inverse
 from keyplan.model.observations import Observation
 from keyplan.model.operations import (
     AdoptKey,
+    ChangePrimary,
     CreateKey,
     Operation,
     ReplicateKey,
@@ -90,8 +91,27 @@ class Known:
 
     def known_ids(self, operation: Operation) -> Bindings:
         """The ids of the keys that an operation speaks of, as far as they are known."""
-        ids = {address: self._ids.get(address) for address, _ in _mentioned(operation)}
-        return {address: key_id for address, key_id in ids.items() if key_id is not None}
+        found = {
+            address: key_id
+            for address, _ in _mentioned(operation)
+            if (key_id := self._ids.get(address)) is not None
+        }
+        if isinstance(operation, ReplicateKey | ChangePrimary):
+            place = self._providers.get(operation.target)
+            return {item: self._name_from(place, item, found[item]) for item in found}
+        return found
+
+    def _name_from(self, place: str | None, address: Address, key_id: str) -> str:
+        """What a key is called in another place: an id is unique in its own only."""
+        if self._providers.get(address) == place:
+            return key_id
+        seen, resource = self._seen.get(address), self._state.resources.get(address)
+        for attributes in (seen.attributes if seen else {}, resource.attributes if resource else {}):
+            if isinstance(name := attributes.get("arn"), str):
+                return name
+        seen = self._read(address, key_id)
+        name = seen.attributes.get("arn") if seen else None
+        return name if isinstance(name, str) else key_id
 
     def bindings(self, operation: Operation) -> Bindings:
         """The same; raises `PlanningError` if a key that must exist is not known."""
@@ -178,6 +198,8 @@ def _mentioned(operation: Operation) -> list[tuple[Address, bool]]:
             found = [(target, True)]
             found += [(before, False)] if before is not None else []
             return found + ([(after, True)] if after is not None else [])
+        case ChangePrimary(target=target, before=before, after=after):
+            return [(item, True) for item in dict.fromkeys((target, before, after))]
         case _:
             others = (getattr(operation, name, None) for name in ("parent", "source"))
             return [(operation.target, True), *((other, True) for other in others if other)]

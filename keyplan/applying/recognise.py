@@ -101,7 +101,7 @@ def was_done(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
             states = (None, KeyState.DESTROYED)
             return _version_state(version, key) in states if key.versions else None
         case ChangePrimary(before=before, after=after):
-            return _moved(key, "primary", before, after)
+            return _moved(key, "primary", bindings.get(before, "?"), bindings.get(after, "?"))
         case PutDocument(kind=kind, document=document, before=before, after=after):
             found = _mapping(key, DOCUMENTS)
             name = f"{kind}/{document}"

@@ -20,6 +20,8 @@ _LEAF = re.compile(
     r"(?:\.replicas\[(?P<replica>\"(?:[^\"\\]|\\.)*\")\])?"
 )
 
+_REPLICA = re.compile(r"\.replicas\[\"(?:[^\"\\]|\\.)*\"\]\Z")
+
 
 class AddressParts(NamedTuple):
     """An address taken apart. `instance` and `replica` are unquoted; `None` where there is none."""
@@ -67,6 +69,16 @@ class Address(str):
     def instance(self) -> str | None:
         """The `for_each` key, or `None`."""
         return self.parts.instance
+
+    @property
+    def replica_of(self) -> Address | None:
+        """The key that a replica belongs to; `None` for anything else."""
+        found = _REPLICA.search(self) if ".replicas[" in self else None
+        return None if found is None else Address(self[: found.start()])
+
+    def replica(self, name: str) -> Address:
+        """The address of a key's replica: `key.payments.replicas["dr"]`."""
+        return Address(f"{self}.replicas[{quote(name)}]")
 
     @property
     def module(self) -> str:

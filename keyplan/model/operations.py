@@ -264,7 +264,11 @@ class DestroyVersion:
 
 @dataclass(frozen=True, slots=True)
 class ReplicateKey:
-    """Make the same key in another place. `target` is the replica's address."""
+    """Make the same key in another place. `target` is the replica's address.
+
+    It is performed with the connection of the replica's place. `primary` is the key that
+    is the primary now; it lives in another place (`keyplan.sdk.provider.Bindings`).
+    """
 
     name: ClassVar[str] = "replicate_key"
     target: Address
@@ -275,12 +279,16 @@ class ReplicateKey:
 
 @dataclass(frozen=True, slots=True)
 class ChangePrimary:
-    """Make another replica the primary."""
+    """Make another replica the primary.
+
+    `target` is the declared key, wherever the primary is; `before` and `after` are the
+    key itself or one of its replicas, as addresses that bindings name.
+    """
 
     name: ClassVar[str] = "change_primary"
     target: Address
-    before: str
-    after: str
+    before: Address
+    after: Address
 
 
 @dataclass(frozen=True, slots=True)

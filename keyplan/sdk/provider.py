@@ -30,7 +30,13 @@ from keyplan.model.values import Value
 from keyplan.sdk.capabilities import Capabilities
 
 Bindings: TypeAlias = Mapping[Address, str]
-"""The provider's ids of the keys that an operation may speak of (target, parent, source)."""
+"""The provider's ids of the keys that an operation may speak of (target, parent, source).
+
+A key that lives with another instance than the target (a primary or a replica elsewhere)
+is bound to its attribute `arn` where its provider reports one: an id need only be unique
+within an instance. A provider with replicas reports `multi_region` and, where that is
+true, `arn` and `primary`, the `arn` of the key that is the primary now.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,8 +126,8 @@ def symbolic(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
             return _versions(resource, {number: KeyState.DEACTIVATED})
         case DestroyVersion(version=number):
             return _versions(resource, {number: KeyState.DESTROYED})
-        case ChangePrimary(after=primary):
-            return _set(resource, "primary", primary)
+        case ChangePrimary():
+            return resource  # which key that is, its provider says in its own way
         case PutDocument(kind=kind, document=document, after=after):
             return _document(resource, kind, document, after)
         case RecordAttributes(before=before_values, after=after_values):

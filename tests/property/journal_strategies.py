@@ -29,6 +29,7 @@ from keyplan.model.operations import (
 from keyplan.state.entries import (
     OutputsSet,
     RunEnded,
+    RunPlanned,
     RunStarted,
     Settlement,
     StepFailed,
@@ -96,7 +97,7 @@ operations_with_a_way_back = st.one_of(
     st.builds(ActivateVersion, st.just(TARGET), numbers, numbers),
     st.builds(RetireVersion, st.just(TARGET), numbers),
     st.builds(AcceptVersion, st.just(TARGET), numbers),
-    st.builds(ChangePrimary, st.just(TARGET), names, names),
+    st.builds(ChangePrimary, st.just(TARGET), addresses, addresses),
     st.builds(RecordAttributes, st.just(TARGET), documents, documents),
     st.builds(
         PutLabels,
@@ -132,7 +133,9 @@ entries = st.one_of(
         allowed=st.lists(names, max_size=2).map(tuple),
         at=st.just("2027-01-01T12:00:00Z"),
         places=st.dictionaries(names, texts, max_size=2),
+        on_failure=st.sampled_from(["stop", "rollback"]),
     ),
+    st.builds(RunPlanned, documents),
     steps,
     st.builds(StepSucceeded, st.integers(1, 99), texts, st.none() | observations),
     st.builds(StepFailed, st.integers(1, 99), names, texts),

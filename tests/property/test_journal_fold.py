@@ -102,7 +102,7 @@ def aligned(operation: Operation, key: ResourceState) -> Operation | None:
         case RewrapKey():
             return replace(operation, before=None)
         case ChangePrimary():
-            return replace(operation, before="eu")
+            return operation
         case PutLabels(put=put):
             labels = attributes["labels"]
             remove = [name for name in labels if name not in put]

@@ -64,7 +64,7 @@ EVERY: tuple[Operation, ...] = (
     AcceptVersion(LEDGER, 1),
     DestroyVersion(LEDGER, 1),
     ReplicateKey(LEDGER, ROOT, MARK, {"description": None}),
-    ChangePrimary(LEDGER, "eu", "us"),
+    ChangePrimary(LEDGER, LEDGER, ROOT),
     PutDocument(LEDGER, "role", "app", None, {"rules": [1, 0.5, True]}),
     RecordAttributes(LEDGER, {"tier": "data"}, {"scope": {"environment": "prod"}}),
     AdoptKey(LEDGER, "id-3"),

@@ -68,7 +68,6 @@ CASES: list[tuple[list[RemoteOperation], RemoteOperation]] = [
     ([RotateKey(A, 2)], RetireVersion(A, 1)),
     ([RotateKey(A, 2), RetireVersion(A, 1)], AcceptVersion(A, 1)),
     ([RotateKey(A, 2)], DestroyVersion(A, 1)),
-    ([], ChangePrimary(A, None, "eu-west-1")),  # type: ignore[arg-type]
     ([], PutDocument(A, "role", "app", None, {"may": "read"})),
     ([], IssueCertificate(CA, ROOT, PROFILE, 1)),
     ([SUSPEND], DestroyKey(A)),
@@ -111,7 +110,7 @@ def test_before_it_is_not_done_and_afterwards_it_is(
 
 
 def test_every_operation_has_a_case() -> None:
-    elsewhere = {CreateKey, ReplicateKey, RewrapKey}
+    elsewhere = {CreateKey, ReplicateKey, ChangePrimary, RewrapKey}
     assert {type(operation) for _, operation in CASES} | elsewhere == set(get_args(RemoteOperation))
 
 
@@ -129,6 +128,15 @@ def test_a_create_is_known_by_its_token(kind: type) -> None:
     assert was_done(made(MINE), _key(), {}) is True
     assert was_done(made(THEIRS), _key(), {}) is False
     assert was_done(made(MINE), None, {}) is False
+
+
+def test_a_new_primary_is_known_by_its_name() -> None:
+    change = ChangePrimary(A, A, B)
+    names = {A: "arn:here:1", B: "arn:there:1"}
+    assert was_done(change, _key(primary="arn:there:1"), names) is True
+    assert was_done(change, _key(primary="arn:here:1"), names) is False
+    assert was_done(change, _key(primary="arn:elsewhere:1"), names) is None
+    assert was_done(change, _key(), names) is None
 
 
 def test_a_new_parent_is_known_by_its_id() -> None:
@@ -154,7 +162,7 @@ def test_a_new_parent_is_known_by_its_id() -> None:
         RetireVersion(A, 1),
         AcceptVersion(A, 1),
         DestroyVersion(A, 1),
-        ChangePrimary(A, "x", "y"),
+        ChangePrimary(A, A, B),
         PutDocument(A, "role", "app", None, {}),
         IssueCertificate(A, ROOT, PROFILE, 1),
     ],

@@ -72,7 +72,7 @@ SAMPLES: list[Operation] = [
     AcceptVersion(A, 1),
     DestroyVersion(A, 1),
     ReplicateKey(A, B, OWNER, {}),
-    ChangePrimary(A, "x", "y"),
+    ChangePrimary(A, A, B),
     PutDocument(A, "role", "r", None, {"a": [1, True, None]}),
     RecordAttributes(A, {"tier": "data"}, {"tier": "service"}),
     AdoptKey(A, "id-1"),

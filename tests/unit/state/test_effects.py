@@ -79,7 +79,7 @@ ATTRIBUTES = [
     (CreateAlias(ROOT, "a"), {"aliases": ["a", "b"]}),
     (MoveAlias(ROOT, "c", LEDGER), {"aliases": ["b", "c"]}),
     (DeleteAlias(ROOT, "b"), {"aliases": []}),
-    (ChangePrimary(ROOT, "eu", "us"), {"primary": "us"}),
+    (ChangePrimary(ROOT, ROOT, LEDGER), {}),
     (PutDocument(ROOT, "role", "app", None, {"x": 1}), {"documents": {"role/app": {"x": 1}}}),
     (PutDocument(ROOT, "role", "app", {"x": 1}, None), {"documents": {}}),
     (RecordAttributes(ROOT, {}, {"scope": {"env": "prod"}}), {"scope": {"env": "prod"}}),
