@@ -1,15 +1,15 @@
 """Journal entries: what a run is about to do and what became of it.
 
-Rules: `StepStarted` is durable before its effect; a step is decided by exactly one of
-`StepSucceeded`, `StepFailed`, `StepSkipped`; `StepUndecided` says that the answer was
-lost and keeps the run open. Every entry can be folded into a state without asking
-anybody.
+Rules: `StepStarted` is durable before its effect; a step is decided by `StepSucceeded`,
+`StepFailed` or `StepSkipped`; `StepUndecided` says that the answer was lost and keeps the
+run open. A run that is resumed may start a step again that was found not done, or was
+never attempted. Every entry can be folded into a state without asking anybody.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from keyplan.model.address import Address
 from keyplan.model.inverses import Inverse
@@ -41,7 +41,8 @@ class RunStarted:
     """The head of a journal. `operation` is `apply`, `destroy`, ...; `holder` is user@host.
 
     `places` maps each provider instance to the place it was connected to: what became
-    of a step may be asked there and nowhere else.
+    of a step may be asked there and nowhere else. `on_failure` is `stop` or `rollback`:
+    what is to follow if a step fails.
     """
 
     kind: ClassVar[str] = "run_started"
@@ -54,6 +55,18 @@ class RunStarted:
     allowed: tuple[str, ...]
     at: str
     places: dict[str, str] = field(default_factory=dict)
+    on_failure: str = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlanned:
+    """The whole program of the run, so that it can be finished without the plan's file.
+
+    `program` is the document of `keyplan.plans.program`; nothing here looks into it.
+    """
+
+    kind: ClassVar[str] = "run_planned"
+    program: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +149,7 @@ class RunEnded:
 
 Entry: TypeAlias = (
     RunStarted
+    | RunPlanned
     | StepStarted
     | StepSucceeded
     | StepFailed

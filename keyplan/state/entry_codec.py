@@ -22,6 +22,7 @@ from keyplan.state.entries import (
     Entry,
     OutputsSet,
     RunEnded,
+    RunPlanned,
     RunStarted,
     StepFailed,
     StepSkipped,
@@ -36,19 +37,10 @@ def encode_entry(entry: Entry) -> Document:
     """Plain JSON data. Raises `JournalError` for a step that is not fully known yet."""
     kind = entry.kind
     match entry:
-        case RunStarted(run, operation, checksum, lineage, serial, holder, allowed, at, places):
-            return {
-                "kind": kind,
-                "run": run,
-                "operation": operation,
-                "checksum": checksum,
-                "lineage": lineage,
-                "serial": serial,
-                "holder": holder,
-                "allowed": list(allowed),
-                "at": at,
-                "places": places,
-            }
+        case RunStarted():
+            return _encode_head(entry)
+        case RunPlanned(program):
+            return {"kind": kind, "program": program}
         case StepStarted():
             return _encode_started(entry)
         case StepSucceeded(step, id, observation):
@@ -67,6 +59,22 @@ def encode_entry(entry: Entry) -> Document:
             return {"kind": kind, "outcome": outcome, "at": at}
         case _:
             assert_never(entry)
+
+
+def _encode_head(entry: RunStarted) -> Document:
+    return {
+        "kind": entry.kind,
+        "run": entry.run,
+        "operation": entry.operation,
+        "checksum": entry.checksum,
+        "lineage": entry.lineage,
+        "serial": entry.serial,
+        "holder": entry.holder,
+        "allowed": list(entry.allowed),
+        "at": entry.at,
+        "places": entry.places,
+        "on_failure": entry.on_failure,
+    }
 
 
 def _encode_started(entry: StepStarted) -> Document:
@@ -101,7 +109,8 @@ def decode_entry(data: Any) -> Entry:
 
 
 def _run_started(data: Document) -> RunStarted:
-    found = documents.document(data, _fields(RunStarted), "")
+    """Journals from before runs could be rolled back do not say what follows a failure."""
+    found = documents.document({"on_failure": "stop", **data}, _fields(RunStarted), "")
     return RunStarted(
         run=documents.text(found, "run", ""),
         operation=documents.text(found, "operation", ""),
@@ -112,7 +121,13 @@ def _run_started(data: Document) -> RunStarted:
         allowed=tuple(documents.texts(found, "allowed", "")),
         at=_instant(found),
         places=_places(found),
+        on_failure=documents.text(found, "on_failure", ""),
     )
+
+
+def _run_planned(data: Document) -> RunPlanned:
+    found = documents.document(data, _fields(RunPlanned), "")
+    return RunPlanned(documents.mapping(found, "program", ""))
 
 
 def _places(found: Document) -> dict[str, str]:
@@ -193,6 +208,7 @@ def _fields(kind: type[Entry]) -> frozenset[str]:
 
 _DECODERS: dict[str, Callable[[Document], Entry]] = {
     RunStarted.kind: _run_started,
+    RunPlanned.kind: _run_planned,
     StepStarted.kind: _step_started,
     StepSucceeded.kind: _step_succeeded,
     StepFailed.kind: _step_failed,

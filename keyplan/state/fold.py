@@ -9,7 +9,7 @@ already holds gives the same state, so that a crash between commit and archive i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
@@ -39,6 +39,7 @@ from keyplan.state.entries import (
     Entry,
     OutputsSet,
     RunEnded,
+    RunPlanned,
     RunStarted,
     Settlement,
     StepFailed,
@@ -73,6 +74,33 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
         else:
             run.take(entry)
     return state if run is None else run.result()
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A step that succeeded, with the keys that it is about as they were before and after."""
+
+    started: StepStarted
+    id: str
+    before: Mapping[Address, ResourceState]
+    after: Mapping[Address, ResourceState]
+
+
+def effects_of(state: State, entries: Iterable[Entry]) -> Iterator[Effect]:
+    """The steps of one run that succeeded, in that order; `state` is the one it began with."""
+    run: _Run | None = None
+    for entry in entries:
+        if run is None:
+            if not isinstance(entry, RunStarted):
+                raise _misplaced(entry, "a journal begins with run_started, once")
+            run = _Run.of(entry, state)
+        elif isinstance(entry, StepSucceeded) and entry.step in run.open_steps:
+            started = run.open_steps[entry.step]
+            before = run.held(started.operation)
+            run.take(entry)
+            yield Effect(started, entry.id, before, run.held(started.operation))
+        else:
+            run.take(entry)
 
 
 @dataclass(slots=True)
@@ -111,6 +139,8 @@ class _Run:
                 self.open_steps.pop(entry.step, None)
             case StepUndecided():
                 pass  # it stays open until a later entry decides it
+            case RunPlanned():
+                pass  # what was meant to be done; only what was done changes a state
             case Verified(address, observation):
                 # A key that was destroyed or forgotten meanwhile has nothing to verify.
                 if resource := self.resources.get(address):
@@ -134,6 +164,11 @@ class _Run:
             return state
         closed = (*state.closed_runs, self.head.run)[-CLOSED_RUNS:]
         return replace(state, serial=state.serial + 1, closed_runs=closed)
+
+    def held(self, operation: Operation) -> dict[Address, ResourceState]:
+        """The keys that an operation is about, as they are by now."""
+        about = (operation.target, getattr(operation, "source", None))
+        return {item: self.resources[item] for item in about if item in self.resources}
 
     def _succeed(self, entry: StepSucceeded) -> None:
         started = self.open_steps.pop(entry.step, None)

@@ -13,6 +13,7 @@ from keyplan.state.entries import (
     Entry,
     OutputsSet,
     RunEnded,
+    RunPlanned,
     RunStarted,
     Settlement,
     StepFailed,
@@ -120,6 +121,7 @@ def run_started(**changes) -> RunStarted:
             "allowed": ("root",),
             "at": NOW,
             "places": {"hsm": "serial 7F3A19C2"},
+            "on_failure": "stop",
             **changes,
         }
     )
@@ -163,6 +165,7 @@ def every_entry() -> list[Entry]:
     """A journal in which each kind of entry occurs, with every part filled."""
     return [
         run_started(),
+        RunPlanned({"steps": [{"number": 1, "operation": {"op": "create_key"}}], "refs": {}}),
         step(
             create(
                 MASTER,

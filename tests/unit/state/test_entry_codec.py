@@ -50,7 +50,7 @@ def test_missing_and_unknown_fields_are_named(entry: Entry) -> None:
     ],
 )
 def test_wrong_field_of_a_step_is_named(path: tuple, value: object, message: str) -> None:
-    document = json.loads(json.dumps(encode_entry(samples.every_entry()[1])))
+    document = json.loads(json.dumps(encode_entry(samples.every_entry()[2])))
     inner = document
     for name in path[:-1]:
         inner = inner[name]
@@ -71,7 +71,7 @@ def test_wrong_field_of_a_step_is_named(path: tuple, value: object, message: str
     ],
 )
 def test_wrong_field_of_an_observation_is_named(path: tuple, value: object, message: str) -> None:
-    document = json.loads(json.dumps(encode_entry(samples.every_entry()[2])))
+    document = json.loads(json.dumps(encode_entry(samples.every_entry()[3])))
     inner = document["observation"]
     for name in path[:-1]:
         inner = inner[name]
@@ -101,3 +101,9 @@ def test_inverse_may_wait_for_a_value() -> None:
     resolved = SetAttribute(samples.ROOT, "description", "old", "new")
     entry = samples.step(resolved, inverse=planned.inverse)
     assert decode_entry(json.loads(json.dumps(encode_entry(entry)))) == entry
+
+
+def test_a_head_from_before_rollback_is_read() -> None:
+    document = encode_entry(samples.run_started(on_failure="rollback"))
+    del document["on_failure"]
+    assert decode_entry(document) == samples.run_started(on_failure="stop")
