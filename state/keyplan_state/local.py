@@ -2,7 +2,8 @@
 
 For `path: keyplan.state.json` there are `keyplan.state.json` (the state),
 `keyplan.state.json.backup` (the one before), `keyplan.state.json.lock` (while somebody
-writes), and journals in `.keyplan/journal`, closed ones in `.keyplan/journal/archive`.
+writes), the states before in `.keyplan/history/keyplan.state.json`, and journals in
+`.keyplan/journal`, closed ones in `.keyplan/journal/archive`.
 
 Rules: reading creates nothing and needs no lease. Every write needs the lease of this very
 state, checked first. A commit is a staged file, flushed, then renamed: a reader sees one
@@ -11,7 +12,6 @@ version or the other, whatever crashes.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
@@ -22,11 +22,9 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from keyplan.errors import BusyError, StateConflictError, StoreError
 from keyplan.sdk.store import Blob, Lease, LeaseInfo
 from keyplan_state import files, locking
+from keyplan_state.history import History
 from keyplan_state.locking import FileLease
 from keyplan_state.paths import LocalPaths, problem_of
-
-_KEPT = 100
-"""How many states before the present one are kept."""
 
 
 class LocalSettings(BaseModel):
@@ -56,6 +54,7 @@ class LocalStore:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._paths = paths
+        self._history = History(paths.history)
         self._name = name
         self._sleep = sleep
         self._monotonic = monotonic
@@ -81,7 +80,8 @@ class LocalStore:
 
     def versions(self) -> Sequence[str]:
         """The states that are kept, oldest first, the present one last."""
-        kept = [self._digest(name) for name in self._kept()]
+        with files.explained("list the states before", self._paths.history):
+            kept = self._history.versions()
         present = self.load()
         if present is None:
             return kept
@@ -89,35 +89,12 @@ class LocalStore:
 
     def content(self, version: str) -> bytes | None:
         """A state that is kept, if it is still what it was."""
-        paths = [self._paths.history / f"{n}.json" for n in self._kept() if version in n]
-        for path in (self._paths.state, *paths):
+        for path in (self._paths.state, self._paths.backup):
             blob = _load(path)
             if blob is not None and blob.version == version:
                 return blob.content
-        return None
-
-    def _kept(self) -> list[str]:
-        with files.explained("list the states before", self._paths.history):
-            return files.names(self._paths.history, ".json")
-
-    def _digest(self, name: str) -> str:
-        return name.partition("-")[2]
-
-    def _keep(self) -> None:
-        """Keep the present state under its own name: another name of the same file, no copy."""
-        present = self.load()
-        if present is None:
-            return
-        kept = self._kept()
-        if kept and self._digest(kept[-1]) == present.version:
-            return
-        number = int(kept[-1].partition("-")[0]) + 1 if kept else 1
-        history = self._paths.history
-        files.make_directories(history)
-        os.link(self._paths.state, history / f"{number:08d}-{present.version}.json")
-        files.sync_directory(history)
-        for name in kept[: max(0, len(kept) + 1 - _KEPT)]:
-            (history / f"{name}.json").unlink(missing_ok=True)
+        with files.explained("read a state before", self._paths.history):
+            return self._history.content(version)
 
     def commit(self, content: bytes, *, expected: str | None, lease: Lease) -> str:
         """Replace the state if it is still `expected`; the one before becomes the backup.
@@ -135,7 +112,8 @@ class LocalStore:
                 advice="Nothing was written. Plan again on the state as it is now.",
             )
         with files.explained("write the state", state, why="The state is as it was before."):
-            self._keep()
+            if present is not None:
+                self._history.keep(state, present.content, present.version)
             staged = [(files.stage(state, content), state)]
             if present is not None:
                 staged.insert(0, (files.stage(backup, present.content), backup))

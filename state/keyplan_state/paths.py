@@ -39,7 +39,8 @@ class LocalPaths:
         try:
             root = stack.resolve()
             paths = cls((root / path).resolve())
-            ours = (paths.state, paths.journal.resolve(), paths.archive.resolve())
+            folders = (paths.journal, paths.archive, paths.history)
+            ours = (paths.state, *(folder.resolve() for folder in folders))
         except (OSError, RuntimeError):  # RuntimeError: a loop of links, before Python 3.13
             raise _outside(path, "its symbolic links lead in a circle") from None
         if not all(found.is_relative_to(root) for found in ours):
@@ -63,8 +64,8 @@ class LocalPaths:
 
     @property
     def history(self) -> Path:
-        """The folder of committed states that are kept."""
-        return self.state.parent / ".keyplan" / "history"
+        """The folder of committed states that are kept, of this state alone."""
+        return self.state.parent / ".keyplan" / "history" / self.state.name
 
     @property
     def archive(self) -> Path:

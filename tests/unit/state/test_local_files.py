@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,7 @@ def test_files_are_where_the_documentation_says(stack: Path, used) -> None:
     store.append("run-0", [b"zero"], lease=lease)
     store.archive("run-0", lease=lease)
     assert [name for name in everything(stack) if (stack / name).is_file()] == [
+        f".keyplan/history/keyplan.state.json/00000001-{sha256(b'one').hexdigest()}.json",
         ".keyplan/journal/archive/run-0.jsonl",
         ".keyplan/journal/run-1.jsonl",
         "keyplan.state.json",
@@ -263,9 +265,10 @@ def test_new_journal_is_durable_with_its_directories(stack: Path, disk: Disk) ->
 def test_commit_flushes_before_it_renames(used, disk: Disk) -> None:
     store, lease = used
     version = store.load().version
-    disk.watch("write", "fsync", "replace")
+    disk.watch("link", "write", "fsync", "replace")
     store.commit(b"three", expected=version, lease=lease)
-    assert disk.calls == ["write", "fsync", "write", "fsync", "replace", "replace", "fsync"]
+    kept, staged = ["link", "fsync"], ["write", "fsync"]
+    assert disk.calls == [*kept, *staged, *staged, "replace", "replace", "fsync"]
 
 
 @pytest.mark.parametrize(("call", "taken"), [("write", None), ("write", 3), ("fsync", None)])
@@ -306,7 +309,15 @@ def test_torn_line_that_could_not_be_cut_off_is_never_built_upon(
 
 @pytest.mark.parametrize(
     ("call", "at"),
-    [("write", 1), ("write", 2), ("fsync", 1), ("fsync", 2), ("replace", 1)],
+    [
+        ("link", 1),
+        ("write", 1),
+        ("write", 2),
+        ("fsync", 1),
+        ("fsync", 2),
+        ("fsync", 3),
+        ("replace", 1),
+    ],
 )
 def test_failed_commit_leaves_the_state_as_it_was(
     used, disk: Disk, monkeypatch, call: str, at: int
