@@ -7,7 +7,8 @@ really end, reads that lag if told so. It holds no material and has no data plan
     plugin.service().faults.add(FaultKind.LOST_AFTER, "create_key")
     plugin.clock.advance(timedelta(days=30))
 
-Connections opened from one plugin with the same `place` see the same service.
+Connections opened from one plugin with the same `place` see the same service; those of
+other places hold replicas of its keys.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ from keyplan.testing.fake_service import FakeService
 OPERATIONS: frozenset[str] = frozenset(kind.name for kind in get_args(RemoteOperation))
 """The names of every remote operation."""
 
-_RECORDED = ("tier", "parent", "relation", "scope", "owner", "deletion")
+_RECORDED = ("tier", "parent", "relation", "scope", "owner", "deletion", "replicas")
 _IMMUTABLE = ("usage", "algorithm", "protection", "multi_region")
 _AT_CREATE = ("labels", "description", "policy", "rotation", "expires_at", "exportable")
-_LATER = ("state", "aliases", "grants", "certificate")
+_LATER = ("state", "aliases", "grants", "certificate", "primary")
 
 
 class FakeSettings(BaseModel):
@@ -161,7 +162,11 @@ class FakePlugin:
         """The service behind a place, for tests to inspect, disturb and break."""
         if place not in self._services:
             self._services[place] = FakeService(
-                place, self.clock, read_lag=self.manifest.read_lag, page_size=self.page_size
+                place,
+                self.clock,
+                read_lag=self.manifest.read_lag,
+                page_size=self.page_size,
+                siblings=self._services,
             )
         return self._services[place]
 

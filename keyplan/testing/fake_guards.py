@@ -38,6 +38,31 @@ class Guards:
             raise NotFoundError("there is no such key", target=key_id)
         return key
 
+    def elsewhere(self, address: Address) -> FakeKey:
+        """The key that the bindings name for an address, in whatever place it is."""
+        name = self.bindings.get(address)
+        if name is None:
+            refuse(address, "no id is bound to it")
+        key = self.service.resolve(name)[1]
+        if key is None:
+            raise NotFoundError("there is no such key", target=name)
+        return key
+
+    def check_primary(self, key: FakeKey) -> None:
+        """Refuse to replicate what is no working primary."""
+        if not key.arn:
+            refuse(key.id, "a key of one region cannot be replicated")
+        if key.attributes["primary"] != key.arn:
+            refuse(key.id, "it is a replica itself", "Replicate the primary.")
+        if not key.state.may_apply or key.deletion_at is not None:
+            refuse(key.id, f"it is {key.state.value} and cannot be replicated")
+
+    def check_alone(self, key: FakeKey) -> None:
+        """Refuse to destroy a primary that has replicas."""
+        family = self.service.family(key) if key.attributes["primary"] == key.arn else []
+        if family:
+            refuse(key.id, f"it has the replica {family[0][1].arn}", "Its replicas go first.")
+
     def check(self, key: FakeKey, operation: RemoteOperation) -> None:
         """Guards of everything that changes an existing key."""
         if key.deletion_at is not None and not isinstance(operation, CancelDeletion):

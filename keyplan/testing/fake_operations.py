@@ -3,7 +3,7 @@
 Rules: an operation that is done already changes nothing and succeeds, whatever was
 expected; after that a fingerprint that does not fit is a conflict; transitions are those
 of `keyplan.model.keys.TRANSITIONS`; a key pending deletion takes nothing but the way
-back; a parent goes after its children. A refusal leaves the world as it was.
+back; a parent goes after its children, a primary after its replicas. A refusal leaves the world as it was.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ from keyplan.testing.fake_changes import (
 from keyplan.testing.fake_guards import Guards
 from keyplan.testing.fake_service import UNSET, FakeKey
 
-SETTABLE = frozenset({"description", "rotation", "expires_at", "exportable", "multi_region"})
+SETTABLE = frozenset({"description", "rotation", "expires_at", "exportable"})
 """What `SetAttribute` takes; every other attribute has an operation of its own."""
 
 
@@ -100,15 +100,20 @@ class Performer(Guards):
             refuse(operation.target, f"{operation.algorithm} keys cannot {operation.usage}")
         relation = Relation(operation.relation) if operation.relation else None
         parent = self.usable_parent(operation.parent, relation)
+        key_id = self._new_id(operation.target)
+        attributes = {**UNSET, **self._accepted(operation.target, operation.attributes)}
+        arn = self.service.arn_of(key_id) if attributes["multi_region"] else ""
         key = FakeKey(
-            id=self._new_id(operation.target),
+            id=key_id,
             usage=operation.usage,
             algorithm=operation.algorithm,
-            attributes={**UNSET, **self._accepted(operation.target, operation.attributes)},
+            attributes={**attributes, "primary": arn or None},
             owner=operation.owner,
             parent=parent.id if parent else None,
             relation=relation.value if relation else None,
             versions=(self._version(1),),
+            material=arn,
+            arn=arn,
         )
         self.service.put(key)
         return key
@@ -132,23 +137,38 @@ class Performer(Guards):
         done = self.service.with_token(operation.owner.token)
         if done is not None:
             return done
-        primary = self.bound(operation.primary)
-        if not primary.attributes["multi_region"]:
-            refuse(primary.id, "a key of one region cannot be replicated")
+        primary = self.elsewhere(operation.primary)
+        self.check_primary(primary)
+        key_id = self._new_id(operation.target)
+        if any(other.material == primary.material for other in self.service.current()):
+            refuse(operation.target, "this place has a replica of that key already")
         replica = replace(
             primary,
-            id=self._new_id(operation.target),
+            id=key_id,
+            arn=self.service.arn_of(key_id),
             owner=operation.owner,
             aliases=(),
             attributes={
                 **primary.attributes,
-                "labels": {},
-                "grants": {},
+                **{name: UNSET[name] for name in ("labels", "grants", "policy", "description")},
                 **self._accepted(operation.target, operation.attributes),
             },
         )
         self.service.put(replica)
         return replica
+
+    def _primary(self, key: FakeKey, after: Address) -> FakeKey:
+        """The key with another primary, which must be one of its replicas."""
+        wanted = self.elsewhere(after)
+        if key.attributes["primary"] == wanted.arn:
+            return key
+        if wanted.material != key.material or not key.material:
+            refuse(key.id, f"{wanted.id} is no replica of it")
+        now = self.service.resolve(str(key.attributes["primary"]))[1]
+        for member in (now, wanted):
+            if member is None or not member.state.may_apply or member.deletion_at is not None:
+                refuse(key.id, "the primary moves only between keys that work")
+        return key.having("primary", wanted.arn)
 
     def _destroy(self, target: Address) -> str:
         key_id = self.bindings.get(target)
@@ -162,6 +182,7 @@ class Performer(Guards):
         if KeyState.DESTROYED not in TRANSITIONS[key.state]:
             refuse(key_id, f"it is {key.state.value}", "Suspend it first.")
         self.check_childless(key)
+        self.check_alone(key)
         self.check_fingerprint(key)
         self.service.remove(key_id)
         return key_id
@@ -208,7 +229,7 @@ class Performer(Guards):
             case DestroyVersion(version=number):
                 return version_moved(key, number, KeyState.DESTROYED)
             case ChangePrimary(after=after):
-                return key.having("primary", after)
+                return self._primary(key, after)
             case PutDocument(kind=kind, document=document, after=after):
                 return documented(key, f"{kind}/{document}", after)
             case CreateKey() | ReplicateKey() | DestroyKey() | MoveAlias():
@@ -226,6 +247,7 @@ class Performer(Guards):
         if KeyState.DESTROYED not in TRANSITIONS[key.state]:
             refuse(key.id, f"it is {key.state.value}", "Suspend it first.")
         self.check_childless(key)
+        self.check_alone(key)
         return replace(key, deletion_at=self.service.clock.now() + length)
 
     def _set(self, key: FakeKey, attribute: str, after: Value) -> FakeKey:

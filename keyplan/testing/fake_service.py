@@ -3,7 +3,8 @@
 Rules: a record is a frozen value that is replaced, never changed; writes see the truth
 at once, reads see it as it was `read_lag` ago; a key whose window has ended is gone
 without anybody's call. `edit`, `plant` and `vanish` are the hands of somebody else:
-they are not in the log and meet no fault.
+they are not in the log and meet no fault. Places that know each other hold replicas of
+the same key: `SHARED` and the versions are one value in all of them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ class FakeKey:
 
     `attributes` holds what is stored as a whole, canonical; `aliases` are sorted; `parent`
     is the id of the key that protects this one, reported as `parent_id`. `current` is the
-    version that new protection uses.
+    version that new protection uses. `material` is what all replicas of a key have in
+    common, and `arn` what it is called from other places; both are empty for a key of
+    one place.
     """
 
     id: str
@@ -41,6 +44,8 @@ class FakeKey:
     versions: tuple[KeyVersion, ...] = ()
     current: int = 1
     deletion_at: datetime | None = None
+    material: str = ""
+    arn: str = ""
 
     def having(self, attribute: str, value: Value) -> FakeKey:
         """The same key with one attribute set."""
@@ -57,6 +62,8 @@ class FakeKey:
             "aliases": list(self.aliases),
             "version": self.current,
         }
+        if self.arn:
+            attributes["arn"] = self.arn
         for name in hidden:
             attributes.pop(name, None)
         return Observation(
@@ -84,6 +91,9 @@ UNSET: Mapping[str, Value] = {
 }
 """What the service reports of a key to which nothing was ever said."""
 
+SHARED = ("rotation", "primary")
+"""Attributes that a key and its replicas have in common, beside what they are made with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -105,13 +115,16 @@ class FakeService:
         *,
         read_lag: timedelta = timedelta(),
         page_size: int = 100,
+        siblings: Mapping[str, FakeService] | None = None,
     ) -> None:
+        """`siblings` are the places that it shares replicas with, by name."""
         self.place = place
+        self._siblings = {} if siblings is None else siblings
         self.clock = clock
         self.read_lag = read_lag
         self.page_size = page_size
         self.faults = Faults()
-        self.lock = RLock()
+        self.lock = next((item.lock for item in self._siblings.values()), None) or RLock()
         self._calls: list[Call] = []
         self._history: dict[str, list[tuple[datetime, FakeKey | None]]] = {}
         self._tokens: dict[str, str] = {}
@@ -186,6 +199,8 @@ class FakeService:
                 self._forget_names(self._history.get(key.id))
                 self._record(key.id, now, key)
             for key in keys:
+                self._share(key)
+            for key in keys:
                 self._aliases.update(dict.fromkeys(key.aliases, key.id))
                 if key.owner is not None:
                     self._tokens[key.owner.token] = key.id
@@ -193,6 +208,43 @@ class FakeService:
                     self._pending.pop(key.id, None)
                 else:
                     self._pending[key.id] = key.deletion_at
+
+    # -- replicas --------------------------------------------------------------------
+
+    def arn_of(self, key_id: str) -> str:
+        """What a key of this place is called from others."""
+        return f"arn:fake:{self.place}:{key_id}"
+
+    def resolve(self, name: str) -> tuple[FakeService, FakeKey | None]:
+        """The key behind an id of this place or the arn of any, and the place that has it."""
+        if not name.startswith("arn:fake:"):
+            return self, self.get(name)
+        place, _, key_id = name.removeprefix("arn:fake:").rpartition(":")
+        service = self._siblings.get(place, self)
+        return service, service.get(key_id) if service.place == place else None
+
+    def family(self, key: FakeKey) -> list[tuple[FakeService, FakeKey]]:
+        """The key's replicas in other places, the primary among them."""
+        return [
+            (service, other)
+            for service in [*self._siblings.values()]
+            if key.material
+            for other in service.current()
+            if other.material == key.material and other.arn != key.arn
+        ]
+
+    def _share(self, key: FakeKey) -> None:
+        """Let the replicas of a key be as it is, in what they have in common."""
+        for service, other in self.family(key):
+            shared = {name: key.attributes[name] for name in SHARED}
+            same = replace(
+                other,
+                attributes={**other.attributes, **shared},
+                versions=key.versions,
+                current=key.current,
+            )
+            if same != other:
+                service._record(other.id, self.clock.now(), same)
 
     def remove(self, key_id: str, at: datetime | None = None) -> None:
         """Destroy a key and free its aliases."""

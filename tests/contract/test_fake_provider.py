@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from keyplan.sdk.capabilities import Deletion, Finding
-from keyplan.sdk.provider import OpenContext
+from keyplan.sdk.provider import OpenContext, Provider
 from keyplan.testing.clock import DAWN
 from keyplan.testing.fake import FakePlugin, FakeSettings, fake_plugin
 from keyplan.testing.provider_contract import ProviderContract, Samples
@@ -29,6 +29,10 @@ class FakeContract(ProviderContract):
     @pytest.fixture
     def context(self, tmp_path: Path) -> OpenContext:
         return OpenContext(stack=tmp_path, now=DAWN)
+
+    @pytest.fixture
+    def elsewhere(self, plugin: FakePlugin, context: OpenContext) -> Provider:
+        return plugin.open(FakeSettings(place="elsewhere"), context)
 
     @pytest.fixture
     def settle(self, plugin: FakePlugin) -> Callable[[], None]:

@@ -65,7 +65,7 @@ def calls(target: Address, other: Address, owner: OwnerMark) -> Mapping[str, Rem
         AcceptVersion(target, 1),
         DestroyVersion(target, 1),
         ReplicateKey(target, other, owner, {}),
-        ChangePrimary(target, "here", "there"),
+        ChangePrimary(target, target, other),
         PutDocument(target, "note", "trial", None, {}),
     )
     return {operation.name: operation for operation in every}

@@ -77,7 +77,9 @@ def visible(operation: RemoteOperation, seen: Observation, plugin: Plugin) -> bo
             return _accepts(seen, version)
         case DestroyVersion(version=version):
             return _version_state(seen, version) in (None, KeyState.DESTROYED)
-        case RewrapKey() | ChangePrimary() | PutDocument():
+        case ChangePrimary(before=before, after=after):
+            return before == after or seen.attributes["primary"] != seen.attributes["arn"]
+        case RewrapKey() | PutDocument():
             return True
         case DestroyKey():
             return False

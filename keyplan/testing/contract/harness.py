@@ -104,11 +104,21 @@ class ContractHarness:
         provider.close()
 
     @pytest.fixture
+    def elsewhere(self) -> Provider | None:
+        """A connection to another place of the service, for replicas; `None`: not tried."""
+        return None
+
+    @pytest.fixture
     def trial(
-        self, plugin: Plugin, provider: Provider, settle: Callable[[], None], samples: Samples
+        self,
+        plugin: Plugin,
+        provider: Provider,
+        settle: Callable[[], None],
+        samples: Samples,
+        elsewhere: Provider | None,
     ) -> Trial:
         """The provider on trial."""
-        return Trial(plugin, provider, settle, samples)
+        return Trial(plugin, provider, settle, samples, elsewhere=elsewhere)
 
     @pytest.fixture(autouse=True)
     def _known_laxities(self, request: pytest.FixtureRequest, laxities: Mapping[str, str]) -> None:

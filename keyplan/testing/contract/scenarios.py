@@ -228,16 +228,17 @@ def _destroy_version(trial: Trial) -> Scenario:
 
 
 def _replicate(trial: Trial) -> Scenario:
-    made = trial.create(attributes={"multi_region": True})
+    made = trial.create_elsewhere()
     spare = trial.creation()
     owner: OwnerMark = spare.owner
     return Scenario(ReplicateKey(spare.target, made.address, owner, {}), ())
 
 
 def _primary(trial: Trial) -> Scenario:
+    trial.require("replicate_key")
     made = trial.create(attributes={"multi_region": True})
-    trial.perform(ChangePrimary(made.address, "", "one"))
-    return Scenario(ChangePrimary(made.address, "one", "two"), (made,))
+    there = trial.replicate_elsewhere(made)
+    return Scenario(ChangePrimary(made.address, made.address, there.address), (made,))
 
 
 def _document(trial: Trial) -> Scenario:

@@ -14,7 +14,13 @@ from datetime import timedelta
 from keyplan.model.address import Address
 from keyplan.model.keys import KeyState, Relation, Usage
 from keyplan.model.observations import Observation, OwnerMark
-from keyplan.model.operations import ChangeState, CreateKey, RemoteOperation, ScheduleDeletion
+from keyplan.model.operations import (
+    ChangeState,
+    CreateKey,
+    RemoteOperation,
+    ReplicateKey,
+    ScheduleDeletion,
+)
 from keyplan.model.timing import format_duration
 from keyplan.model.values import Value
 from keyplan.sdk.capabilities import Capabilities, Mutability, Reading
@@ -46,7 +52,10 @@ class Made:
 
 @dataclass(slots=True)
 class Trial:
-    """One provider on trial. `settle` lets the read lag pass."""
+    """One provider on trial. `settle` lets the read lag pass.
+
+    `elsewhere` is a connection to another place of the service, which can hold replicas.
+    """
 
     plugin: Plugin
     provider: Provider
@@ -54,6 +63,7 @@ class Trial:
     samples: Samples
     stack: str = field(default_factory=lambda: f"contract-{uuid.uuid4().hex[:12]}")
     made: dict[Address, Made] = field(default_factory=dict)
+    elsewhere: Provider | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -146,6 +156,33 @@ class Trial:
             Relation(operation.relation) if operation.relation else None,
         )
         self.made[made.address] = made
+        return made
+
+    def create_elsewhere(self) -> Made:
+        """A key of several places whose primary is elsewhere, as bindings name it here."""
+        self.require("replicate_key")
+        if self.elsewhere is None:
+            raise NotOffered("another place")
+        operation = self.creation(attributes={"multi_region": True})
+        outcome = self.elsewhere.execute(operation, self.bindings(), deadline=60.0)
+        return self._known_elsewhere(operation.target, outcome.id, operation.owner)
+
+    def replicate_elsewhere(self, made: Made) -> Made:
+        """A replica of a key, in the other place."""
+        self.require("replicate_key")
+        if self.elsewhere is None:
+            raise NotOffered("another place")
+        operation = ReplicateKey(made.address.replica("there"), made.address, self.mark(), {})
+        name = str(self.look(made).attributes.get("arn", made.id))
+        outcome = self.elsewhere.execute(operation, {made.address: name}, deadline=60.0)
+        return self._known_elsewhere(operation.target, outcome.id, operation.owner)
+
+    def _known_elsewhere(self, address: Address, key_id: str, owner: OwnerMark) -> Made:
+        assert self.elsewhere is not None
+        self.settle()
+        name = self.elsewhere.read([key_id])[key_id].attributes.get("arn", key_id)
+        made = Made(address, str(name), owner, self.any_usage())
+        self.made[address] = made
         return made
 
     def suspended(self) -> Made:

@@ -8,6 +8,7 @@ from keyplan.model.address import Address
 from keyplan.model.inverses import Grade, Inverse
 from keyplan.model.observations import Observation, OwnerMark
 from keyplan.model.operations import (
+    ChangePrimary,
     CreateKey,
     IssueCertificate,
     MoveAlias,
@@ -47,9 +48,20 @@ def test_bindings_name_every_key_an_operation_speaks_of() -> None:
         RewrapKey(B, A, None),
         IssueCertificate(B, A, {}, 1),
         _create(A, "wraps"),
-        ReplicateKey(B, A, OwnerMark("s", "t"), {}),
     ):
         assert known.bindings(operation) == both
+
+
+def test_a_key_of_another_place_goes_by_its_arn() -> None:
+    known = _known()
+    known.place(B, "fake.dr")
+    replicate = ReplicateKey(B, A, OwnerMark("s", "t"), {})
+    assert known.bindings(replicate) == {A: "arn:a"}
+    known.learn(B, "id-b", Observation("id-b", {"state": "active", "arn": "arn:b"}))
+    assert known.bindings(ChangePrimary(A, A, B)) == {A: "id-a", B: "arn:b"}
+    assert known.bindings(ChangePrimary(A, B, A)) == {A: "id-a", B: "arn:b"}
+    known.place(B, "fake")
+    assert known.bindings(replicate) == {A: "id-a", B: "id-b"}
 
 
 def test_a_new_key_needs_no_id() -> None:
