@@ -9,6 +9,12 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+from tests.support.postgres import (  # noqa: F401  (fixtures)
+    postgres,
+    postgres_database,
+    postgres_url,
+)
+
 _CALM = [HealthCheck.too_slow]
 
 settings.register_profile("short", max_examples=25, deadline=None, suppress_health_check=_CALM)
