@@ -60,7 +60,8 @@ def _as_state(live: Observation, wanted: Wanted, world: World) -> dict[str, Valu
     """What the state would say of the key as it is: a parent by its address, if it is ours."""
     attributes = dict(live.attributes)
     above = attributes.pop("parent", None)
-    holder = world.owners_of.get((wanted.key.provider, str(above)))
+    where = (wanted.key.provider, str(above))
+    holder = world.owners_of.get(where) or world.adopting.get(where)
     if holder is not None:
         attributes["parent"] = str(holder)
     return attributes

@@ -7,7 +7,7 @@ order. Keys that are no longer declared are `keyplan.planning.retire`'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from keyplan.diagnostics import Severity
@@ -52,7 +52,7 @@ class World:
 
     `owners_of` maps (provider, id) to the address that manages it. `edges` are the
     graph's. `capabilities` is by provider instance. `derived_from` are keys that others
-    are derived from.
+    are derived from. `adopting` is as `owners_of`, for keys that this plan takes over.
     """
 
     now: datetime
@@ -63,6 +63,7 @@ class World:
     owners_of: Mapping[tuple[str, str], Address]
     edges: Mapping[Address, tuple[Address, ...]]
     derived_from: frozenset[Address] = frozenset()
+    adopting: Mapping[tuple[str, str], Address] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,6 +250,11 @@ def _results(inputs: _Inputs) -> Iterable[tuple[Address, KeyResult]]:
         owners_of={(item.provider, item.id): item.address for item in state.resources.values()},
         edges=inputs.graph.edges,
         derived_from=_derived_from(inputs),
+        adopting={
+            (key.provider, live[address].id): address
+            for address in inputs.graph.imported
+            if (key := inputs.graph.keys.get(address)) and address in live
+        },
     )
     destroying = inputs.options.mode is PlanMode.DESTROY
     declared = {} if destroying else inputs.wanted
