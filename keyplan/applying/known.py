@@ -106,7 +106,10 @@ class Known:
         if self._providers.get(address) == place:
             return key_id
         seen, resource = self._seen.get(address), self._state.resources.get(address)
-        for attributes in (seen.attributes if seen else {}, resource.attributes if resource else {}):
+        for attributes in (
+            seen.attributes if seen else {},
+            resource.attributes if resource else {},
+        ):
             if isinstance(name := attributes.get("arn"), str):
                 return name
         seen = self._read(address, key_id)

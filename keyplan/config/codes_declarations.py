@@ -143,6 +143,11 @@ _DECLARATIONS = {
         "`from` is an address that is no longer declared, `to` one that is: of a key, of all "
         "instances of a block, or of a module. Each moves once, and no circle leads back.",
     ),
+    "KP-DECL-037": CodeInfo(
+        "A replica cannot be there",
+        "Replicas are copies that the service makes in other places of its own, one in each; "
+        "only a key with `multi_region: true` can have them.",
+    ),
     "KP-DECL-036": CodeInfo(
         "A sensitive value would be kept or shown",
         "The value of a variable with `sensitive: true` decides, and is never written: not to "

@@ -30,6 +30,7 @@ from keyplan.model.values import Value
 
 PLAIN_ADDRESS = re.compile(
     r"(key|policy|principal)\.[a-z][a-z0-9_]{0,62}(\[\"(?:[^\"\\]|\\.)*\"\])?"
+    r"(\.replicas\[\"(?:[^\"\\]|\\.)*\"\])?"
 )
 _INSTANCE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
 _SCOPE_NAMES = frozenset({"var", "local", "each", "key", "policy", "principal", "this", "module"})

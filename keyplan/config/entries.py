@@ -82,7 +82,7 @@ def read_removed(nodes: Sequence[Node], report: Report) -> tuple[tuple[Removed, 
             continue
         pattern = str(fields["from"])
         place = at(node.entries["from"].value) if isinstance(node, MapNode) else at(node)
-        if _names_a_key(pattern):
+        if _names_a_key(pattern, replicas=True):
             mode = RemovedMode(str(fields["mode"]))
             result.append((Removed(pattern, mode, place.position), place))
             continue
@@ -90,14 +90,14 @@ def read_removed(nodes: Sequence[Node], report: Report) -> tuple[tuple[Removed, 
             "KP-DECL-027",
             place,
             f"{pattern} is not the address of a key",
-            advice="""Write key.name, 'key.name["instance"]' or 'key.name["*"]'.""",
+            advice="""Write key.name, 'key.name["instance"]', 'key.name["*"]' or a replica.""",
         )
     return tuple(result)
 
 
-def _names_a_key(pattern: str) -> bool:
+def _names_a_key(pattern: str, *, replicas: bool = False) -> bool:
     try:
         parts = Address(pattern.replace("*", "x")).parts
     except ValueError:
         return False
-    return parts.kind == "key" and parts.replica is None
+    return parts.kind == "key" and (replicas or parts.replica is None)

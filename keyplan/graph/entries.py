@@ -12,7 +12,8 @@ from functools import partial
 
 from keyplan.config.blocks import Block, Move
 from keyplan.config.report import Place, Report, related, suggest
-from keyplan.graph.instances import NO_EACH, each_of, is_declared
+from keyplan.graph.drafts import Draft
+from keyplan.graph.instances import NO_EACH, Instance, each_of, is_declared
 from keyplan.graph.keys import Keys
 from keyplan.graph.module_lookups import InsideLookup, ModulesLookup
 from keyplan.graph.references import find
@@ -23,10 +24,14 @@ from keyplan.model.resources import Imported, Moved, Removed
 # -- removed -----------------------------------------------------------------------------
 
 
-def removed_keys(world: World) -> tuple[Removed, ...]:
+def removed_keys(world: World, replicas: Mapping[Address, Draft]) -> tuple[Removed, ...]:
     """The `removed` entries; one that names a key which is still declared is an error."""
     for entry, place in world.configuration.removed:
-        if "*" in entry.pattern:
+        instance: Instance | None
+        replica = replicas.get(Address(entry.pattern)) if "*" not in entry.pattern else None
+        if replica is not None:
+            instance = replica.instance
+        elif "*" in entry.pattern:
             found = (item for item in world.keys if matches(entry.pattern, item.address))
             instance = next(found, None)
         else:
@@ -45,8 +50,10 @@ def removed_keys(world: World) -> tuple[Removed, ...]:
 # -- import ------------------------------------------------------------------------------
 
 
-def imported_keys(world: World, keys: Keys) -> dict[Address, Imported]:
-    """The existing keys that come in, by the address that declares them."""
+def imported_keys(
+    world: World, keys: Keys, replicas: Mapping[Address, Draft]
+) -> dict[Address, Imported]:
+    """The existing keys and `replicas` that come in, by the address that declares them."""
     result: dict[Address, Imported] = {}
     places: dict[Address, Place] = {}
     ids: dict[tuple[str, str], Address] = {}
@@ -54,9 +61,14 @@ def imported_keys(world: World, keys: Keys) -> dict[Address, Imported]:
         for target, identifier in _imports_of(block, world):
             report = world.report(target)
             where = partial(block.at, "to")
-            instance = find(target, world.keys, where, report)
-            if instance is None:
+            base = target.replica_of or target
+            if find(base, world.keys, where, report) is None:
                 continue
+            if base != target and base in keys.drafts and target not in replicas:
+                report.error(
+                    "KP-REF-002", where(), f"{target} is not declared",
+                    advice=f"Add it to the replicas of {base}.",
+                )  # fmt: skip
             if target in result:
                 report.error(
                     "KP-DECL-034",
@@ -66,7 +78,7 @@ def imported_keys(world: World, keys: Keys) -> dict[Address, Imported]:
                     also=(related("imported here too", places[target]),),
                 )
                 continue
-            draft = keys.drafts.get(target)
+            draft = replicas.get(target) or keys.drafts.get(target)
             if draft is None:
                 continue
             first = ids.setdefault((draft.provider, identifier), target)

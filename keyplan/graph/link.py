@@ -13,16 +13,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
-from keyplan.config.blocks import Block, Configuration, Positions, Snippets
+from keyplan.config.blocks import Configuration, Positions, Snippets
 from keyplan.config.collector import collector_paused
 from keyplan.config.loader import VariableInputs, read
-from keyplan.diagnostics import ConfigurationError, Diagnostic, Diagnostics
+from keyplan.diagnostics import ConfigurationError, Diagnostic, Diagnostics, Position
 from keyplan.graph.drafts import Draft
 from keyplan.graph.entries import imported_keys, moved_keys, removed_keys
 from keyplan.graph.instances import Home, is_declared
 from keyplan.graph.keys import Keys
 from keyplan.graph.modules import Modules
 from keyplan.graph.policies import Policies
+from keyplan.graph.replicas import ReplicaPlaces, narrowed, replicas_of
 from keyplan.graph.resources import ResourceGraph
 from keyplan.graph.sensitive import SHOWN, check_sensitive, masked
 from keyplan.graph.world import Everything, World
@@ -101,19 +102,30 @@ def link_into(
 ) -> tuple[ResourceGraph, World]:
     """As `link`, with mistakes added to `diagnostics`; the graph lacks what they spoilt."""
     world, keys = _evaluated(configuration, plugins, now, diagnostics)
+    replicas = {address: replicas_of(draft, world) for address, draft in keys.drafts.items()}
+    elsewhere = {item.address: item for family in replicas.values() for item in family}
     policies = Policies(world, keys.drafts.values())
     policies.evaluate_shared()
     finish = _Finish(policies)
-    desired = {address: finish.key(draft) for address, draft in keys.drafts.items()}
+    desired = {
+        item.address: finish.key(item)
+        for address, draft in keys.drafts.items()
+        for item in (draft, *replicas[address])
+    }
     graph = ResourceGraph(
         stack=configuration.stack,
         providers=configuration.providers,
         principals=world.principal_values,
         keys=desired,
-        edges={address: tuple(keys.edges[address]) for address in desired},
-        removed=removed_keys(world),
+        edges={
+            address: elsewhere[address].depends_on
+            if address in elsewhere
+            else tuple(keys.edges[address])
+            for address in desired
+        },
+        removed=removed_keys(world, elsewhere),
         moved=moved_keys(world),
-        imported=imported_keys(world, keys),
+        imported=imported_keys(world, keys, elsewhere),
         outputs=_outputs(world),
     )
     return graph, world
@@ -186,9 +198,10 @@ class _Finish:
         self._places: dict[int, tuple[Positions, Snippets]] = {}
 
     def key(self, draft: Draft) -> DesiredKey:
-        """The finished key."""
-        positions, snippets = self._places_of(draft.block)
+        """The finished key, or replica."""
+        positions, snippets = self._places_of(draft)
         policy: EffectivePolicy | None = self._policies.effective(draft)
+        replica = draft.address.replica_of is not None
         return DesiredKey(
             draft.address,
             draft.provider,
@@ -197,7 +210,7 @@ class _Finish:
             draft.algorithm,
             None if draft.parent is None else draft.parent.address,
             draft.relation,
-            draft.attributes,
+            narrowed(draft.attributes) if replica else draft.attributes,
             policy,
             draft.keep_policy,
             draft.lifecycle,
@@ -208,7 +221,11 @@ class _Finish:
             snippets,
         )
 
-    def _places_of(self, block: Block) -> tuple[Positions, Snippets]:
+    def _places_of(self, draft: Draft) -> tuple[Mapping[str, Position], Mapping[str, str]]:
+        block, name = draft.block, draft.address.parts.replica
+        if name is not None:
+            places = ReplicaPlaces(block, name)
+            return places.positions(), places.snippets()
         found = self._places.get(id(block))
         if found is None:
             found = self._places[id(block)] = (Positions(block), Snippets(block))

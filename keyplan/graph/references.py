@@ -201,6 +201,12 @@ def find(
     address: Address, everything: Everything, where: Callable[[], Place], report: Report
 ) -> Instance | None:
     """The instance that an address names; `None` after a report at `where`."""
+    if (base := address.replica_of) is not None:
+        report.error(
+            "KP-REF-004", where(), f"{address} is a replica, which cannot be named here",
+            advice=f"Write {base}: it stands for the key in every place.",
+        )  # fmt: skip
+        return None
     instance = everything.get(address)
     if instance is None:
         declared = everything.near(address)

@@ -83,6 +83,11 @@ class DesiredKey:
         return self.provider.partition(".")[0]
 
     @property
+    def replica_of(self) -> Address | None:
+        """The key that this is a replica of; `None` for a key."""
+        return self.address.replica_of
+
+    @property
     def algorithm_facts(self) -> Algorithm | None:
         """Strength and family; `None` for an observed key that names no algorithm."""
         return ALGORITHMS.get(self.algorithm or "")

@@ -31,6 +31,7 @@ def check_capabilities(
         manifest = manifests.get(key.provider_type)
         if manifest is not None:
             found += _attributes(key, manifest)
+        if manifest is not None and key.replica_of is None:
             found += _kind(key, manifest)
             found += _values(key, manifest)
     return tuple(found)

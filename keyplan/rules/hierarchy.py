@@ -23,6 +23,8 @@ def check_hierarchy(graph: ResourceGraph) -> tuple[Diagnostic, ...]:
     """Every violation, and a warning for each key that has no place in the hierarchy."""
     found: list[Diagnostic] = []
     for key in graph.keys.values():
+        if key.replica_of is not None:
+            continue  # its place in the hierarchy is that of its key
         found += _alone(key)
         parent = None if key.parent is None else graph.keys.get(key.parent)
         if parent is not None:

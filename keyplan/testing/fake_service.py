@@ -10,6 +10,7 @@ the same key: `SHARED` and the versions are one value in all of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import RLock, get_ident
@@ -124,7 +125,9 @@ class FakeService:
         self.read_lag = read_lag
         self.page_size = page_size
         self.faults = Faults()
-        self.lock = next((item.lock for item in self._siblings.values()), None) or RLock()
+        self.lock: AbstractContextManager[object] = RLock()
+        for sibling in self._siblings.values():
+            self.lock = sibling.lock
         self._calls: list[Call] = []
         self._history: dict[str, list[tuple[datetime, FakeKey | None]]] = {}
         self._tokens: dict[str, str] = {}

@@ -201,6 +201,7 @@ REMEDIES = {
     "KP-DECL-033": "Move the block into the stack's own files.",
     "KP-DECL-034": "Name each existing key once, and declare the key that takes it over.",
     "KP-DECL-035": "Declare the key under its new address only; drop moves applied long ago.",
+    "KP-DECL-037": "Name another place of the same service, and write `multi_region: true`.",
     "KP-DECL-036": "Let the variable decide only, or take `sensitive` away from it.",
     "KP-EXPR-001": "Complete or correct it at the column that is marked.",
     "KP-EXPR-002": "Write it as the message shows.",

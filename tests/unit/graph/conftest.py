@@ -26,7 +26,7 @@ Mistakes = Callable[..., list[Diagnostic]]
 def installed() -> Mapping[str, Plugin]:
     """`hsm` does everything; `aws` is a service with limits of its own."""
     return {
-        "hsm": fake_plugin("hsm"),
+        "hsm": fake_plugin("hsm", without={"replicas", "primary"}),
         "aws": fake_plugin(
             "aws",
             without={"exportable", "certificate"},

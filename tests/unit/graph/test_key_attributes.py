@@ -11,6 +11,7 @@ from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
 from keyplan.model.keys import Relation, Tier, Usage
 from keyplan.model.resources import DesiredKey, Lifecycle, Manage, OnDrift
+from keyplan.testing.fake import fake_plugin
 
 Link = Callable[..., ResourceGraph]
 
@@ -178,12 +179,14 @@ def test_a_part_that_the_provider_cannot_honour_can_be_accepted_too(
     assert key.attributes[name] == value
 
 
-def test_replicas_name_provider_instances_and_policies(link: Link) -> None:
+def test_replicas_that_a_provider_does_not_have_can_be_done_without(link: Link) -> None:
     replicas = "replicas: {dr: {provider: aws.dr, aliases: x/y, policies: [policy.one]}}"
     gap = "unenforced: {aws: {what: [replicas], then: skip, reason: r, until: 2027-06-30}}"
-    key = key_with(link, f"tier: root\n{replicas}\n{gap}", "aws")
-    assert key.provider_type == "aws"
-    assert "replicas" not in key.attributes  # the fake has none, and that was accepted
+    plugins = {"hsm": fake_plugin("hsm"), "aws": fake_plugin("aws", without={"replicas"})}
+    fixed = "    provider: aws\n    usage: encrypt\n    algorithm: aes-256\n    tier: root\n"
+    graph = link(f"{HEAD}  it:\n{fixed}    {replicas}\n    {gap}\n", plugins=plugins)
+    assert list(graph.keys) == ["key.root", "key.it"]
+    assert "replicas" not in graph.keys[Address("key.it")].attributes
 
 
 def test_positions_and_lines_of_attributes_are_known(link: Link) -> None:
