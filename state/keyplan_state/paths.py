@@ -74,14 +74,15 @@ class LocalPaths:
 
     def open_log(self, log: str) -> Path:
         """The file of an open journal."""
-        return self.journal / _file_name(log)
+        return self.journal / f"{checked_log_name(log)}.jsonl"
 
     def archived_log(self, log: str) -> Path:
         """The file of a closed journal."""
-        return self.archive / _file_name(log)
+        return self.archive / f"{checked_log_name(log)}.jsonl"
 
 
-def _file_name(log: str) -> str:
+def checked_log_name(log: str) -> str:
+    """The name of a journal, if it can be one. Raises `StoreError`."""
     if not _LOG.fullmatch(log):
         raise StoreError(
             f"{log!r} is not the name of a journal",
@@ -89,7 +90,7 @@ def _file_name(log: str) -> str:
             " letter or digit.",
             advice="`keyplan state history` lists the journals there are.",
         )
-    return f"{log}.jsonl"
+    return log
 
 
 def _outside(path: str, problem: str) -> StoreError:
