@@ -36,6 +36,7 @@ class Reason(StrEnum):
     RESCUE = "rescue"  # declared, and pending deletion
     ADOPT = "adopt"  # keyplan takes it over
     MOVED = "moved"  # a `moved` entry gives it another address
+    ROLLBACK = "rollback"  # `keyplan rollback` takes it back
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,8 @@ def reason_text(reason: Reason) -> str:
             return "taken over by this stack"
         case Reason.MOVED:
             return "a `moved` entry gives it this address"
+        case Reason.ROLLBACK:
+            return "taken back"
         case _:
             assert_never(reason)
 

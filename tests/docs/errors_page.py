@@ -32,6 +32,7 @@ SECTIONS = (
     ("KP-CAP", "What a provider can do"),
     ("KP-PLAN", "Plans"),
     ("KP-LOCK", "Lockout"),
+    ("KP-BACK", "Rollback"),
     ("KP-STATE", "States"),
     ("KP-STORE", "Stores"),
     ("KP-PROV", "Providers"),

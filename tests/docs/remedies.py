@@ -7,6 +7,28 @@ invariants of a state.
 from __future__ import annotations
 
 OTHERS = {
+    "KP-BACK-001": (
+        "Something was changed since the run",
+        (
+            "A rollback puts back what a run changed, and only while it is as the run left it: "
+            "what somebody changed since is never overwritten."
+        ),
+    ),
+    "KP-BACK-002": (
+        "An undo leaves something behind",
+        (
+            "A key that the run made is suspended and kept, a new version stays, a grant comes "
+            "back with another id."
+        ),
+    ),
+    "KP-BACK-003": (
+        "A step has no way back",
+        "Destroyed material and one-way attributes stay as they are, whatever is rolled back.",
+    ),
+    "KP-BACK-004": (
+        "A key has come to rest on one that the run made",
+        "Its parent would be suspended, and nobody could use it.",
+    ),
     "KP-DECL-022": (
         "A provider type that is not installed",
         (
@@ -166,6 +188,10 @@ OTHERS = {
 STATE_REASON = "A state that breaks this is neither used nor written."
 
 REMEDIES = {
+    "KP-BACK-001": "Take that change back first, or plan what you want: `keyplan plan`.",
+    "KP-BACK-002": "Nothing; the key can be destroyed later with a `removed` entry.",
+    "KP-BACK-003": "Nothing can be done about it. Declare a successor where one is needed.",
+    "KP-BACK-004": "Roll back the later runs first, or give the key another parent.",
     "KP-CAP-001": "Remove the attribute, or accept the gap in `unenforced`.",
     "KP-CAP-002": "Choose an algorithm that the message lists.",
     "KP-CAP-003": "Choose another usage, or an algorithm that has it there.",

@@ -1,0 +1,238 @@
+"""The plan that takes a run back: an ordinary plan, made from its journal.
+
+    journal, state before -> effects -> what of them is still there -> inverses -> Plan
+
+Rules: nothing that the journal does not hold is invented; what somebody changed since is
+never overwritten; the plan is guarded as any other is: access, lockout, brakes, and what
+the providers perform. Configuration is not asked: a run is undone as it was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from keyplan.errors import JournalError, StalePlanError
+from keyplan.graph.resources import ResourceGraph
+from keyplan.model.address import Address
+from keyplan.model.observations import Observation
+from keyplan.model.principals import Principal
+from keyplan.model.stack import Stack, StackMode
+from keyplan.planning.access import AccessView, access_changes, policy_stages
+from keyplan.planning.changes import resource_changes
+from keyplan.planning.intents import KeyDiff
+from keyplan.planning.performable import unsupported
+from keyplan.planning.planner import PlanContext
+from keyplan.planning.rollback_diffs import diffs_of
+from keyplan.planning.rollback_findings import REMAINS
+from keyplan.planning.rollback_order import steps_of
+from keyplan.planning.rollback_past import Present, Run
+from keyplan.planning.rollback_undo import Undoing, undo
+from keyplan.plans.changes import OutputChange
+from keyplan.plans.findings import Finding
+from keyplan.plans.plan import Plan, PlanMode, Step
+from keyplan.rules.lockout import LockoutProof, prove_no_lockout
+from keyplan.rules.safety import Effects, brakes
+from keyplan.session.session import ProviderSession
+from keyplan.state.entries import Entry, RunStarted
+from keyplan.state.model import Phase, ResourceState, State, StateSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The run to take back: how it began, its journal, and the state that it began with."""
+
+    head: RunStarted
+    entries: Sequence[Entry]
+    before: State
+
+
+def head_of(run: str, entries: Sequence[Entry]) -> RunStarted:
+    """How a run began; raises `JournalError` for a journal that does not say."""
+    head = entries[0] if entries else None
+    if not isinstance(head, RunStarted):
+        raise JournalError(
+            "the journal does not say what the run was",
+            target=run,
+            advice="Choose another run: keyplan rollback --run ID",
+        )
+    return head
+
+
+def residue_of(plan: Plan) -> tuple[Finding, ...]:
+    """What the rollback does not bring back, as the plan said before anything was done."""
+    return tuple(finding for finding in plan.findings if finding.rule in REMAINS)
+
+
+def make_rollback_plan(
+    past: Past,
+    snapshot: StateSnapshot,
+    sessions: Mapping[str, ProviderSession],
+    *,
+    stack: Stack,
+    principals: Mapping[Address, Principal],
+    context: PlanContext,
+) -> Plan:
+    """Plan the way back to before a run. What stands in the way is an error finding.
+
+    `sessions` has every provider that the run wrote to. Raises `JournalError` if the
+    journal does not go with the state before it, `StalePlanError` if a provider is not
+    where the run wrote.
+    """
+    _check_places(past.head, sessions)
+    run = Run.of(past.head.run, past.before, past.entries)
+    live = _read(run, sessions)
+    present = Present(snapshot.state, live)
+    capabilities = {name: session.capabilities for name, session in sessions.items()}
+    undoing = undo(run, present, capabilities, context.now)
+    steps = steps_of(
+        undoing.drafts,
+        rests_on=_rests_on(run.before, run.after, snapshot.state),
+        capabilities=capabilities,
+        expects={address: key.fingerprint for address, key in live.items()},
+    )
+    diffs = diffs_of(
+        undoing.drafts,
+        resources=_resources(run, snapshot.state),
+        live=live,
+        notes=_notes(undoing),
+        now=context.now,
+    )
+    view = AccessView({name: item.located for name, item in sessions.items()}, principals)
+    graph = ResourceGraph(stack, principals=principals)
+    changes = resource_changes(diffs, steps, graph, snapshot.state)
+    proof = prove_no_lockout(policy_stages(steps, diffs, view))
+    return Plan(
+        stack=stack.name,
+        store=context.store,
+        keyplan_version=context.version,
+        mode=PlanMode.NORMAL,
+        lineage=snapshot.state.lineage,
+        serial=snapshot.state.serial,
+        state_version=snapshot.version,
+        now=context.now,
+        identities={name: session.identity for name, session in sorted(sessions.items())},
+        changes=changes,
+        steps=steps,
+        refs=_refs(run, snapshot.state, steps),
+        access=access_changes(_existing(diffs), view),
+        findings=(*undoing.findings, *unsupported(steps, capabilities), *proof.findings),
+        brakes=brakes(
+            steps,
+            Effects(
+                actions={change.address: change.action for change in changes},
+                roots=_roots(run.before, run.after, snapshot.state),
+                existing=sum(
+                    item.phase is Phase.LIVE for item in snapshot.state.resources.values()
+                ),
+                lineage=snapshot.state.lineage,
+            ),
+            stack.safety,
+        ),
+        outputs=_outputs(run, snapshot.state),
+        lockout=_lockout_line(proof),
+        keys=len(live),
+        read=len(live),
+        observe=stack.mode is StackMode.OBSERVE,
+    )
+
+
+def _check_places(head: RunStarted, sessions: Mapping[str, ProviderSession]) -> None:
+    """The run is undone where it was done."""
+    for instance, session in sorted(sessions.items()):
+        place = head.places.get(instance, "")
+        if place and not session.identity.is_at(place):
+            raise StalePlanError(
+                f"run {head.run} wrote to another place",
+                target=f"provider {instance}",
+                why=f"It wrote to {place}; this connection is {session.identity.place}.",
+                advice="Connect to the place of the run, then: keyplan rollback --run " + head.run,
+            )
+
+
+def _read(run: Run, sessions: Mapping[str, ProviderSession]) -> dict[Address, Observation]:
+    """Every key that the run touched and that still exists, by each address it had."""
+    by_provider: dict[str, dict[Address, str]] = {}
+    for address, key_id in run.ids.items():
+        by_provider.setdefault(run.providers[address], {})[address] = key_id
+    live: dict[Address, Observation] = {}
+    for provider, ids in by_provider.items():
+        seen = sessions[provider].read(list(ids.values()))
+        live |= {address: seen[key_id] for address, key_id in ids.items() if key_id in seen}
+    return live
+
+
+def _rests_on(*states: State) -> dict[Address, frozenset[Address]]:
+    """The parent and the dependencies of each key in any of the states."""
+    found: dict[Address, set[Address]] = {}
+    for state in states:
+        for address, item in state.resources.items():
+            above = found.setdefault(address, set())
+            above.update(item.dependencies)
+            parent = item.attributes.get("parent")
+            if isinstance(parent, str) and parent:
+                above.add(Address(parent))
+    return {address: frozenset(above) for address, above in found.items()}
+
+
+def _resources(run: Run, state: State) -> dict[Address, ResourceState]:
+    """The keys as the state has them; those that come back to it, as it had them."""
+    return {**run.before.resources, **state.resources}
+
+
+def _notes(undoing: Undoing) -> dict[Address, tuple[str, ...]]:
+    """What stays, at each key that changes."""
+    found: dict[Address, list[str]] = {}
+    for finding in undoing.findings:
+        if finding.rule in REMAINS and finding.address is not None:
+            found.setdefault(finding.address, []).append(finding.summary)
+    return {address: tuple(notes) for address, notes in found.items()}
+
+
+def _refs(run: Run, state: State, steps: Sequence[Step]) -> dict[Address, str]:
+    """The ids of the state, and of keys that come back to it."""
+    known = {address: item.id for address, item in state.resources.items()}
+    return dict(
+        sorted(
+            known.items()
+            | {
+                step.address: run.ids[step.address]
+                for step in steps
+                if step.address not in known and step.address in run.ids
+            }.items()
+        )
+    )
+
+
+def _existing(diffs: Mapping[Address, KeyDiff]) -> list[KeyDiff]:
+    """The differences of keys that somebody may use."""
+    return [diff for diff in diffs.values() if diff.live is not None]
+
+
+def _roots(*states: State) -> frozenset[Address]:
+    return frozenset(
+        address
+        for state in states
+        for address, item in state.resources.items()
+        if item.attributes.get("tier") == "root"
+    )
+
+
+def _outputs(run: Run, state: State) -> tuple[OutputChange, ...]:
+    """Outputs that the run set and nobody set since, back to what they were."""
+    before, after, now = run.before.outputs, run.after.outputs, state.outputs
+    names = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+    return tuple(
+        OutputChange(name, now.get(name), before.get(name))
+        for name in sorted(names)
+        if now.get(name) == after.get(name)
+    )
+
+
+def _lockout_line(proof: LockoutProof) -> str:
+    """The sentence under the access section; empty when no policy is touched."""
+    if not proof.stages:
+        return ""
+    if proof.findings:
+        return "Lockout check: FAILED, see findings."
+    return "Lockout check: proved after each step."

@@ -1,0 +1,108 @@
+"""What people are told of a rollback before anything is done.
+
+Three kinds: what stands in the way (errors), what an undo leaves behind (notes), and what
+cannot be taken back at all (warnings).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from keyplan.diagnostics import Severity
+from keyplan.model.address import Address
+from keyplan.model.operations import CreateGrant, CreateKey, ReplicateKey, RewrapKey
+from keyplan.planning.drafts import Draft
+from keyplan.planning.rollback_past import Mismatch, Present, Run
+from keyplan.plans.findings import Finding
+from keyplan.state.fold import Effect
+from keyplan.state.model import Phase
+
+IN_THE_WAY = "KP-BACK-001"
+RESIDUE = "KP-BACK-002"
+LEFT = "KP-BACK-003"
+BUILT_UPON = "KP-BACK-004"
+
+REMAINS = frozenset({RESIDUE, LEFT})
+"""The rules of what a rollback does not bring back: what its report repeats."""
+
+_ADVICE = (
+    "Nothing is overwritten. Take that change back yourself, or apply the configuration that"
+    " you want: keyplan plan"
+)
+
+
+def _conflict(address: Address, summary: str, advice: str = _ADVICE) -> Finding:
+    return Finding(IN_THE_WAY, Severity.ERROR, summary, address, None, advice)
+
+
+def changed_since(run: str, mismatches: Sequence[Mismatch]) -> Iterator[Finding]:
+    """Paths that are not as the run left them, once each."""
+    for item in dict.fromkeys(mismatches):
+        path = item.path.removeprefix("record:")
+        if item.unseen:
+            what = f"{path} of {item.address} cannot be read, so nobody knows who set it last"
+        else:
+            what = f"{path} of {item.address} was changed since run {run}"
+        yield _conflict(item.address, what)
+
+
+def gone(run: str, address: Address) -> Finding:
+    """A key that the run changed does not exist any more."""
+    return _conflict(address, f"{address}, which run {run} changed, is not there any more")
+
+
+def elsewhere(run: str, address: Address) -> Finding:
+    """The rename was taken back already, and a change before it was not."""
+    return _conflict(address, f"{address}, which run {run} changed, has another address by now")
+
+
+def taken(run: str, address: Address, holder: Address) -> Finding:
+    """The address or the key came to be somebody else's."""
+    what = f"{address} cannot come back as run {run} found it: {holder} is in its place"
+    return _conflict(address, what)
+
+
+def residue(effect: Effect) -> Finding:
+    """What an undo leaves behind."""
+    operation, inverse = effect.started.operation, effect.started.inverse
+    address = operation.target
+    if isinstance(operation, CreateKey | ReplicateKey):
+        what = f"{address} was made by the run: it stays, suspended and tracked in the state"
+        advice = f"To be rid of it, add `removed: [{{from: '{address}', mode: destroy}}]` later."
+        return Finding(RESIDUE, Severity.NOTE, what, address, None, advice)
+    return Finding(RESIDUE, Severity.NOTE, f"{address}: {inverse.residue}", address)
+
+
+def ended(grant: CreateGrant) -> Finding:
+    """A grant whose time is over is not given again."""
+    what = f"{grant.target}: the grant {grant.grant} has ended since, and is not given again"
+    return Finding(RESIDUE, Severity.NOTE, what, grant.target)
+
+
+def left(effect: Effect) -> Finding:
+    """A step that had no way back."""
+    operation = effect.started.operation
+    words = operation.name.replace("_", " ")
+    what = f"{words} of {operation.target} has no way back and stays done"
+    return Finding(LEFT, Severity.WARNING, what, operation.target)
+
+
+def built_upon(run: Run, present: Present, drafts: Iterable[Draft]) -> Iterator[Finding]:
+    """Keys in use whose material rests on a key that the run made, and that is suspended now."""
+    moved = {draft.address for draft in drafts if isinstance(draft.operation, RewrapKey)}
+    for address, resource in present.state.resources.items():
+        parent = resource.attributes.get("parent")
+        if not isinstance(parent, str) or Address(parent) not in run.made:
+            continue
+        if address in run.made or address in moved or resource.phase is not Phase.LIVE:
+            continue
+        if resource.attributes.get("relation") == "governs":
+            continue
+        yield Finding(
+            BUILT_UPON,
+            Severity.ERROR,
+            f"{address} has come to rest on {parent}, which run {run.name} made",
+            address,
+            None,
+            "Roll back the runs after it first, or give the key another parent.",
+        )
