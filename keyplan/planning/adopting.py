@@ -49,7 +49,7 @@ def diff_imported(
         recorded = tuple(changed_records(key, wanted.attributes, resource, capabilities))
         return KeyResult(replace(blank, recorded=recorded, intents=(adopt,)))
     result = diff_declared(wanted, resource, live, world)
-    if result.findings:
+    if any(finding.blocks for finding in result.findings):
         return KeyResult(findings=result.findings)
     diff = result.diff or blank
     adopted = replace(diff, action=Action.READ, reason=Reason.ADOPT, intents=(adopt, *diff.intents))
