@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Condition, Lock
 
+from keyplan.errors import TransientError
 from keyplan.session.clock import Clock
 
 RECOVERY = 0.02
@@ -106,11 +107,19 @@ class KeyLocks:
         self._changed = Condition()
 
     @contextmanager
-    def holding(self, keys: Collection[str]) -> Iterator[None]:
-        """Wait until none of the keys is in use, and use them."""
+    def holding(self, keys: Collection[str], timeout: float | None = None) -> Iterator[None]:
+        """Wait until none of the keys is in use, and use them.
+
+        Raises `TransientError` if one is still in use after `timeout` seconds: the call
+        that uses it hangs.
+        """
         with self._changed:
-            while not self._busy.isdisjoint(keys):
-                self._changed.wait()
+            if not self._changed.wait_for(lambda: self._busy.isdisjoint(keys), timeout):
+                raise TransientError(
+                    "another operation on the key has not ended",
+                    target=", ".join(sorted(self._busy.intersection(keys))),
+                    advice="Nothing was done to it. See what the service says, then run again.",
+                )
             self._busy.update(keys)
         try:
             yield

@@ -8,6 +8,9 @@ a write whose answer was lost never is. No two operations run on one key at once
 Settings are validated by the provider's own model before anything is opened, and a
 message about them names the field and never repeats its value.
 
+A read that hangs inside a provider is left behind when its time is over; whoever executes
+in a thread of its own asks `overdue` whether to go on waiting.
+
 After a `ProviderDefectError` from `execute` nobody knows whether the operation was
 done: treat it as a lost answer.
 """
@@ -16,8 +19,7 @@ from __future__ import annotations
 
 import random as _random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from keyplan.diagnostics import ConfigurationError, Diagnostic, Severity
@@ -43,6 +45,7 @@ from keyplan.sdk.provider import (
     Provider,
 )
 from keyplan.session.clock import SYSTEM_CLOCK, Clock
+from keyplan.session.daemons import GRACE, Calls, Daemons
 from keyplan.session.limits import KeyLocks, RateLimits
 from keyplan.session.promises import check_observation, check_outcome, check_reading, defect
 from keyplan.session.retry import RetryPolicy, with_retries
@@ -52,6 +55,9 @@ if TYPE_CHECKING:
 
 READ_DEADLINE = 120.0
 """Seconds that one reading call may take, retries included."""
+
+CLOSE_DEADLINE = 10.0
+"""Seconds that a provider has to close its connection."""
 
 T = TypeVar("T")
 
@@ -79,6 +85,10 @@ class ProviderSession:
         self._random = random
         self._limits = RateLimits(self.capabilities.rates, clock)
         self._locks = KeyLocks()
+        self._calls = Calls(clock)
+        self._readers = Daemons(max(1, self.capabilities.threads), f"read-{instance}")
+        self._closers = Daemons(1, f"close-{instance}")
+        self._closed = False
 
     @property
     def instance(self) -> str:
@@ -105,7 +115,7 @@ class ProviderSession:
     @cached_property
     def identity(self) -> Identity:
         """Who and where the connection is; asked once."""
-        return self._guarded("identify", lambda _: self._provider.identify())
+        return self._reading("identify", lambda _: self._provider.identify())
 
     # -- reading -------------------------------------------------------------------------
 
@@ -121,16 +131,19 @@ class ProviderSession:
         if len(chunks) <= 1:
             return self._read_chunk(chunks[0]) if chunks else {}
         found: dict[str, Observation] = {}
-        with ThreadPoolExecutor(
-            max_workers=max(1, min(self.capabilities.threads, len(chunks))),
-            thread_name_prefix=f"read-{self._instance}",
-        ) as pool:
-            for part in pool.map(self._read_chunk, chunks):
-                found.update(part)
+        pool = Daemons(min(self.capabilities.threads, len(chunks)), f"batch-{self._instance}")
+        try:
+            parts = [pool.submit(partial(self._read_chunk, chunk)) for chunk in chunks]
+            for part in parts:
+                found.update(part.result())
+        finally:
+            for part in parts:
+                part.cancel()
+            pool.close()
         return found
 
     def _read_chunk(self, ids: Sequence[str]) -> Mapping[str, Observation]:
-        found = self._guarded("read", lambda _: self._provider.read(ids), tokens=len(ids))
+        found = self._reading("read", lambda _: self._provider.read(ids), tokens=len(ids))
         return check_reading(found, ids, self._plugin)
 
     def scan(self) -> Iterator[Observation]:
@@ -147,11 +160,11 @@ class ProviderSession:
             cursor = page.cursor
 
     def _page(self, cursor: str | None) -> Page:
-        return self._guarded("scan", lambda _: self._provider.scan(cursor))
+        return self._reading("scan", lambda _: self._provider.scan(cursor))
 
     def find(self, token: str) -> Observation | None:
         """The key that carries an operation token, if any is visible yet."""
-        found = self._guarded("find", lambda _: self._provider.find(token))
+        found = self._reading("find", lambda _: self._provider.find(token))
         if found is None:
             return None
         check_observation(found, self._plugin.name, "find")
@@ -161,7 +174,7 @@ class ProviderSession:
 
     def find_alias(self, alias: str) -> str | None:
         """The id of the key that an alias points to, if any."""
-        return self._guarded("find_alias", lambda _: self._provider.find_alias(alias))
+        return self._reading("find_alias", lambda _: self._provider.find_alias(alias))
 
     # -- writing -------------------------------------------------------------------------
 
@@ -192,25 +205,54 @@ class ProviderSession:
             if isinstance(operation, MoveAlias)
             else (operation.target,)
         )
-        with self._locks.holding(keys):
+        deadline = READ_DEADLINE if deadline is None else deadline
+        with self._locks.holding(keys, deadline + GRACE):
             outcome = self._guarded(
                 name,
                 lambda remaining: self._provider.execute(
                     operation, bindings, expects=expects, deadline=remaining
                 ),
-                deadline=READ_DEADLINE if deadline is None else deadline,
+                deadline=deadline,
                 writes=True,
             )
         return check_outcome(outcome, self._plugin.name, name)
 
+    def overdue(self, thread: int) -> bool:
+        """Whether that thread hangs in a call of this provider: its deadline is long over."""
+        return self._calls.overdue(thread)
+
     def close(self) -> None:
         """Release everything. Idempotent; a provider that fails here has nothing left to lose."""
+        if self._closed:
+            return
+        self._closed = True
+        self._readers.close()
         try:
-            self._provider.close()
+            self._calls.wait(
+                self._closers,
+                lambda: self._calls.watched(lambda _: self._provider.close(), CLOSE_DEADLINE),
+            )
         except Exception as error:
             raise self._converted(error, "close") from error
+        finally:
+            self._closers.close()
 
     # -- the guard -----------------------------------------------------------------------
+
+    def _reading(self, operation: str, call: Callable[[float], T], *, tokens: float = 1.0) -> T:
+        """A reading call that is left behind if it hangs."""
+        try:
+            return self._calls.wait(
+                self._readers, lambda: self._guarded(operation, call, tokens=tokens)
+            )
+        except TimeoutError:
+            raise TransientError(
+                f"the provider {self._plugin.name} did not answer {operation} in"
+                f" {READ_DEADLINE:.0f} s, and is not waited for any longer",
+                target=self._instance,
+                operation=operation,
+                advice="See whether the service can be reached, then run the same command again.",
+            ) from None
 
     def _guarded(
         self,
@@ -238,7 +280,7 @@ class ProviderSession:
                 self._limits.acquire(operation, tokens)
             tries += 1
             try:
-                return call(max(0.0, until - self._clock.monotonic()))
+                return self._calls.watched(call, max(0.0, until - self._clock.monotonic()))
             except OutcomeUnknownError as error:
                 if writes:
                     raise

@@ -211,7 +211,7 @@ def test_an_alias_that_moves_takes_both_keys() -> None:
     held: list[Sequence[str]] = []
     session = _session(plugin, execute=lambda *_, **__: Outcome("k"))
     holding = session._locks.holding
-    session._locks.holding = lambda keys: (held.append(keys), holding(keys))[1]  # type: ignore[method-assign]
+    session._locks.holding = lambda keys, timeout: (held.append(keys), holding(keys))[1]  # type: ignore[method-assign]
     session.execute(MoveAlias(KEY, "x", Address("key.b")), {})
     assert held == [("key.a", "key.b")]
 
