@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from keyplan import __version__
 from keyplan.app.workspace import Workspace
 from keyplan.diagnostics import Diagnostic
 from keyplan.graph.resources import ResourceGraph
+from keyplan.model.address import Address
+from keyplan.model.resources import Imported
 from keyplan.planning.planner import PlanContext, make_plan
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan, PlanMode
@@ -33,14 +37,19 @@ class PlanResult:
         return 2 if self.plan.has_changes else 0
 
 
-def plan_stack(workspace: Workspace, options: PlanOptions) -> PlanResult:
-    """Plan the stack.
+def plan_stack(
+    workspace: Workspace,
+    options: PlanOptions,
+    *,
+    importing: Mapping[Address, str] = MappingProxyType({}),
+) -> PlanResult:
+    """Plan the stack. `importing` adds to its `import` entries: address to provider's id.
 
     Raises `ConfigurationError`, `BusyError` for an open run, `PlanningError`, and the
     errors of store and providers.
     """
     started = workspace.clock.monotonic()
-    graph = workspace.graph
+    graph = _with_imports(workspace.graph, importing)
     snapshot = workspace.idle_snapshot()
     context = PlanContext(
         now=workspace.clock.now(),
@@ -53,6 +62,11 @@ def plan_stack(workspace: Workspace, options: PlanOptions) -> PlanResult:
         plan = make_plan(graph, snapshot, sessions, options=options, context=context)
     seconds = workspace.clock.monotonic() - started
     return PlanResult(plan, seconds, tuple(workspace.warnings))
+
+
+def _with_imports(graph: ResourceGraph, importing: Mapping[Address, str]) -> ResourceGraph:
+    more = {address: Imported(address, key_id) for address, key_id in importing.items()}
+    return replace(graph, imported={**graph.imported, **more}) if more else graph
 
 
 def providers_needed(graph: ResourceGraph, state: State) -> set[str]:

@@ -25,6 +25,8 @@ BUILT_IN: Final = {
     "apply": ("keyplan.cli.apply", "Perform a saved plan, or plan, show, ask and apply."),
     "destroy": ("keyplan.cli.destroy", "Plan and apply the destruction of every key."),
     "resume": ("keyplan.cli.resume", "Finish a run that was interrupted."),
+    "discover": ("keyplan.cli.discover", "Find the keys that nobody declared, and declare them."),
+    "import": ("keyplan.cli.import_", "Take over one existing key under a declared address."),
     "show": ("keyplan.cli.show", "Show a saved plan, or the state."),
     "output": ("keyplan.cli.output", "Show the outputs of the last apply."),
     "graph": ("keyplan.cli.graph", "Draw the hierarchy and its order."),

@@ -7,7 +7,9 @@ may not be applied is refused before anybody is asked.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from keyplan.app.apply import ApplyOptions, Interrupt, check_allowed, perform
 from keyplan.app.plan import plan_stack
@@ -18,6 +20,7 @@ from keyplan.cli.progress import observing
 from keyplan.cli.stack import show_warnings, workspace_of
 from keyplan.cli.terminal import Terminal
 from keyplan.errors import BlockedPlanError, InterruptedRunError, KeyplanError, UsageError
+from keyplan.model.address import Address
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan
 from keyplan.plans.reports import ApplyReport
@@ -45,12 +48,19 @@ def apply_saved(terminal: Terminal, plan: Plan, flags: ApplyFlags) -> int:
     return _perform(terminal, workspace_of(terminal), plan, flags, verb="apply")
 
 
-def plan_and_apply(terminal: Terminal, asked: PlanOptions, flags: ApplyFlags, *, verb: str) -> int:
-    """Plan, show, ask, and perform what was shown."""
+def plan_and_apply(
+    terminal: Terminal,
+    asked: PlanOptions,
+    flags: ApplyFlags,
+    *,
+    verb: str,
+    importing: Mapping[Address, str] = MappingProxyType({}),
+) -> int:
+    """Plan, show, ask, and perform what was shown. `importing` adds `import` entries."""
     workspace = workspace_of(terminal)
     if flags.lock_timeout > 0:
         workspace.wait_for_other_run(flags.lock_timeout)
-    result = plan_stack(workspace, asked)
+    result = plan_stack(workspace, asked, importing=importing)
     plan = result.plan
     show_warnings(terminal, result.warnings)
     show_plan(terminal, plan, TextOptions(seconds=result.seconds, hints=False, verb=verb))
