@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.aws_double import errors, policies
+from tests.aws_double import errors, policies, states
 from tests.aws_double.keys import policy_of
 from tests.aws_double.operations import Request, on_key
 from tests.aws_double.records import Key
@@ -50,8 +50,7 @@ def update_primary_region(world: World, request: Request, key: Key) -> None:
         )
     if replica is key:
         raise errors.unsupported(f"{key.arn} is the primary key already.")
-    if replica.state != "Enabled":
-        raise errors.invalid_state(replica.arn, f"{replica.state}, not Enabled")
+    states.check(replica, request.operation)
     key.shared.moving = (region, world.clock() + world.transition)
     _busy(world, key, "Updating")
     _busy(world, replica, "Updating")
