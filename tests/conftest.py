@@ -14,6 +14,7 @@ from tests.support.postgres import (  # noqa: F401  (fixtures)
     postgres_database,
     postgres_url,
 )
+from tests.support.s3_fixtures import s3_place, s3_server, s3_session  # noqa: F401  (fixtures)
 
 _CALM = [HealthCheck.too_slow]
 

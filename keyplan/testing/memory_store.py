@@ -14,9 +14,11 @@ crashed does nothing more.
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from threading import RLock
@@ -53,15 +55,18 @@ class Medium:
     logs: dict[str, bytes] = field(default_factory=dict)
     archived: set[str] = field(default_factory=set)
     lease: LeaseInfo | None = None
+    fence: int = 0
+    lease_ends: float = math.inf
     lock: RLock = field(default_factory=RLock)
 
 
 class MemoryLease:
-    """The right to write to one medium."""
+    """The right to write to one medium. Each check renews it, unless it is over."""
 
-    def __init__(self, store: MemoryStore, info: LeaseInfo) -> None:
+    def __init__(self, store: MemoryStore, info: LeaseInfo, fence: int) -> None:
         self._store = store
         self._info = info
+        self.fence = fence
 
     @property
     def info(self) -> LeaseInfo:
@@ -69,14 +74,12 @@ class MemoryLease:
         return self._info
 
     def check(self) -> None:
-        """Raise `BusyError` if somebody else has the lease, or nobody."""
-        holder = self._store.holder()
-        if holder is None or holder.id != self._info.id:
-            raise BusyError("the lease of the state was lost", target=self._store.describe())
+        """Raise `BusyError` if somebody else has had the lease since, or nobody has it."""
+        self._store.renew(self)
 
     def release(self) -> None:
         """Give it back."""
-        self._store.give_back(self._info)
+        self._store.give_back(self)
 
 
 class MemoryStore:
@@ -88,10 +91,14 @@ class MemoryStore:
         *,
         crash: CrashPoint | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        lease_ttl: float = math.inf,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.medium = medium or Medium()
         self._crash = crash
         self._sleep = sleep
+        self._lease_ttl = lease_ttl
+        self._monotonic = monotonic
         self._crashed = False
         self.writes = 0
 
@@ -156,10 +163,9 @@ class MemoryStore:
         while True:
             with self.medium.lock:
                 self._alive()
-                holder = self.medium.lease
+                holder = self.holder()
                 if holder is None:
-                    self.medium.lease = info
-                    return MemoryLease(self, info)
+                    return self._take(info)
             if waited >= timeout:
                 raise BusyError(
                     f"{holder.holder} is running {holder.operation}",
@@ -169,10 +175,26 @@ class MemoryStore:
             self._sleep(0.05)
             waited += 0.05
 
+    def _take(self, info: LeaseInfo) -> MemoryLease:
+        if math.isfinite(self._lease_ttl):
+            ends = datetime.now(UTC) + timedelta(seconds=self._lease_ttl)
+            info = replace(info, expires_at=ends)
+        self.medium.lease = info
+        self.medium.fence += 1
+        self.medium.lease_ends = self._monotonic() + self._lease_ttl
+        return MemoryLease(self, info, self.medium.fence)
+
+    def renew(self, lease: MemoryLease) -> None:
+        """Let it live on, if it is the newest and not over."""
+        with self.medium.lock:
+            if self.holder() is None or self.medium.fence != lease.fence:
+                raise BusyError("the lease of the state was lost", target=self.describe())
+            self.medium.lease_ends = self._monotonic() + self._lease_ttl
+
     def holder(self) -> LeaseInfo | None:
         """Who has the lease."""
         with self.medium.lock:
-            return self.medium.lease
+            return self.medium.lease if self._monotonic() < self.medium.lease_ends else None
 
     def unlock(self, lease_id: str) -> None:
         """Take the lease with that id away."""
@@ -186,11 +208,11 @@ class MemoryStore:
                 )
             self.medium.lease = None
 
-    def give_back(self, info: LeaseInfo) -> None:
-        """Release the lease if `info` still has it."""
+    def give_back(self, lease: MemoryLease) -> None:
+        """Release the lease if it is still the newest."""
         with self.medium.lock:
-            if not self._crashed and self.medium.lease is not None:
-                self.medium.lease = None if self.medium.lease.id == info.id else self.medium.lease
+            if not self._crashed and self.medium.fence == lease.fence:
+                self.medium.lease = None
 
     def break_lease(self) -> None:
         """Take the lease away from whoever died with it."""

@@ -7,67 +7,26 @@ An author of a store subclasses it and says how a store is opened:
         def make_store(self, tmp_path):
             return lambda: MyStore(tmp_path)
 
-Rules: `make_store` opens the same place each time it is called, empty at the beginning of
-each test; `tear` adds bytes to a log as a crash would leave them, where that can happen.
-`laxities` maps names of tests that an emulator is known to fail to the reason: those must
-then fail, so that the list cannot grow old.
+`keyplan.testing.store_fixtures` says what else can be overridden.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime
-from typing import ClassVar, TypeAlias
 
 import pytest
 
-from keyplan.errors import BusyError, StateConflictError
-from keyplan.sdk.store import Lease, LeaseInfo, Store
+from keyplan.errors import StateConflictError, StoreError
+from keyplan.sdk.store import Lease, Store
+from keyplan.testing.store_fixtures import Expire, StoreFactory, Tear, lease_info
+from keyplan.testing.store_lease_contract import LeaseContract
 
-StoreFactory: TypeAlias = Callable[[], Store]
-Tear: TypeAlias = Callable[[str, bytes], None]
-
-_SINCE = datetime(2027, 1, 1, 12, tzinfo=UTC)
-
-
-def lease_info(number: int = 1) -> LeaseInfo:
-    """Somebody who wants to write; another number is somebody else."""
-    return LeaseInfo(f"lease-{number}", f"user{number}@host", "apply", _SINCE)
+__all__ = ["Expire", "StoreContract", "StoreFactory", "Tear", "lease_info"]
 
 
-class StoreContract:
+class StoreContract(LeaseContract):
     """Subclass it, and override `make_store`."""
-
-    laxities: ClassVar[Mapping[str, str]] = {}
-
-    @pytest.fixture
-    def make_store(self) -> StoreFactory:
-        """Opens the store under test, at one place for the whole test."""
-        raise NotImplementedError("override make_store")
-
-    @pytest.fixture
-    def tear(self) -> Tear | None:
-        """Adds bytes to a log behind the store's back; `None` where no log can be torn."""
-        return None
-
-    @pytest.fixture(autouse=True)
-    def _known_laxities(self, request: pytest.FixtureRequest) -> None:
-        name = getattr(request.node, "originalname", request.node.name)
-        if reason := self.laxities.get(name):
-            request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
-
-    @pytest.fixture
-    def store(self, make_store: StoreFactory) -> Store:
-        """An empty store."""
-        return make_store()
-
-    @pytest.fixture
-    def lease(self, store: Store) -> Lease:
-        """The right to write to it."""
-        return store.acquire(lease_info())
 
     # -- the state -----------------------------------------------------------------------
 
@@ -144,94 +103,52 @@ class StoreContract:
         assert before is not None
         assert before.content == b"two"
 
-    # -- the lease -----------------------------------------------------------------------
-
-    def test_lease_shows_its_holder(
+    def test_versions_are_kept_in_order(
         self, store: Store, lease: Lease, make_store: StoreFactory
     ) -> None:
-        """Everybody can see who writes."""
-        assert lease.info == lease_info()
-        assert store.holder() == lease_info()
-        assert make_store().holder() == lease_info()
+        """Every committed state can be returned to: oldest first, the present one last."""
+        assert list(store.versions()) == []
+        contents = [bytes([number]) * 300 for number in (7, 255, 0, 10)]
+        version: str | None = None
+        committed = []
+        for content in contents:
+            version = store.commit(content, expected=version, lease=lease)
+            committed.append(version)
+            assert list(store.versions()) == committed
+        other = make_store()
+        assert list(other.versions()) == committed
+        assert [other.content(version) for version in committed] == contents
 
-    @pytest.mark.usefixtures("lease")
-    def test_second_holder_is_refused_by_name(self, make_store: StoreFactory) -> None:
-        """Whoever is refused is told who holds the lease."""
-        with pytest.raises(BusyError, match="user1@host"):
-            make_store().acquire(lease_info(2))
-
-    def test_lease_is_free_after_release(
-        self, store: Store, lease: Lease, make_store: StoreFactory
+    @pytest.mark.parametrize("version", ["", "no-such-version", "../x", "é", "0" * 64])
+    def test_what_was_never_committed_is_nothing(
+        self, store: Store, lease: Lease, version: str
     ) -> None:
-        """Releasing is idempotent, and lets the next one in."""
-        lease.release()
-        lease.release()
-        assert store.holder() is None
-        other = make_store().acquire(lease_info(2))
-        lease.release()
-        assert store.holder() == lease_info(2)
-        other.check()
+        """A version is a name that the store gave, and no other."""
+        assert store.content(version) is None
+        first = store.commit(b"one", expected=None, lease=lease)
+        store.commit(b"two", expected=first, lease=lease)
+        assert store.content(version) is None
 
-    def test_acquire_waits(self, lease: Lease, make_store: StoreFactory) -> None:
-        """Within the timeout, a lease that becomes free is taken."""
-        timer = threading.Timer(0.05, lease.release)
-        timer.start()
-        other = make_store().acquire(lease_info(2), timeout=30.0)
-        timer.join()
-        assert other.info == lease_info(2)
-        other.check()
+    def test_refused_commit_is_no_version(self, store: Store, lease: Lease) -> None:
+        """What lost against somebody else was never a state."""
+        first = store.commit(b"one", expected=None, lease=lease)
+        with pytest.raises(StateConflictError):
+            store.commit(b"two", expected=None, lease=lease)
+        assert list(store.versions()) == [first]
 
-    def test_one_of_many_acquires(self, make_store: StoreFactory) -> None:
-        """However many try at once, one holds the lease."""
+    def test_one_of_many_commits(self, store: Store, lease: Lease) -> None:
+        """However many replace the same version at once, one does, and the rest are told."""
+        first = store.commit(b"first", expected=None, lease=lease)
 
-        def attempt(number: int) -> Lease | None:
-            with suppress(BusyError):
-                return make_store().acquire(lease_info(number))
+        def attempt(number: int) -> str | None:
+            with suppress(StateConflictError):
+                return store.commit(b"%d" % number, expected=first, lease=lease)
             return None
 
-        with ThreadPoolExecutor(8) as pool:
-            held = [lease for lease in pool.map(attempt, range(8)) if lease]
-        assert len(held) == 1
-        held[0].check()
-
-    def test_reading_needs_no_lease(
-        self, store: Store, lease: Lease, make_store: StoreFactory
-    ) -> None:
-        """A plan can be made while somebody applies."""
-        store.commit(b"one", expected=None, lease=lease)
-        store.append("run-1", [b"line"], lease=lease)
-        reader = make_store()
-        blob = reader.load()
-        assert blob is not None
-        assert blob.content == b"one"
-        assert reader.read_log("run-1") == b"line\n"
-        assert list(reader.open_logs()) == ["run-1"]
-
-    @pytest.mark.parametrize("taken_over", [False, True], ids=["released", "taken over"])
-    def test_lost_lease_writes_nothing(
-        self, store: Store, lease: Lease, *, taken_over: bool
-    ) -> None:
-        """No write of any kind without the lease: somebody else may be writing."""
-        version = store.commit(b"one", expected=None, lease=lease)
-        store.append("run-1", [b"line"], lease=lease)
-        lease.release()
-        if taken_over:
-            store.acquire(lease_info(2))
-        with pytest.raises(BusyError):
-            lease.check()
-        with pytest.raises(BusyError):
-            store.commit(b"two", expected=version, lease=lease)
-        with pytest.raises(BusyError):
-            store.append("run-1", [b"more"], lease=lease)
-        with pytest.raises(BusyError):
-            store.truncate_log("run-1", 0, lease=lease)
-        with pytest.raises(BusyError):
-            store.archive("run-1", lease=lease)
-        blob = store.load()
-        assert blob is not None
-        assert blob.content == b"one"
-        assert store.read_log("run-1") == b"line\n"
-        assert list(store.open_logs()) == ["run-1"]
+        with ThreadPoolExecutor(16) as pool:
+            won = [version for version in pool.map(attempt, range(16)) if version]
+        assert len(won) == 1
+        assert list(store.versions()) == [first, *won]
 
     # -- logs ----------------------------------------------------------------------------
 
@@ -293,4 +210,26 @@ class StoreContract:
         blob = store.load()
         assert blob is not None
         assert blob.content == b"state"
+        assert store.read_log("run-1") == b"one\n"
+
+    def test_closed_logs_are_listed_in_order(
+        self, store: Store, lease: Lease, make_store: StoreFactory
+    ) -> None:
+        """Names of runs sort by time, whenever they were closed."""
+        assert list(store.closed_logs()) == []
+        for log in ("run-1", "run-2", "run-3"):
+            store.append(log, [b"one"], lease=lease)
+        for log in ("run-3", "run-1"):
+            store.archive(log, lease=lease)
+        assert list(make_store().closed_logs()) == ["run-1", "run-3"]
+        assert list(make_store().open_logs()) == ["run-2"]
+        assert store.read_log("run-3") == b"one\n"
+
+    def test_closed_log_stays_as_it_was(self, store: Store, lease: Lease) -> None:
+        """Closing twice is closing once, and nothing is added to what is closed."""
+        store.append("run-1", [b"one"], lease=lease)
+        store.archive("run-1", lease=lease)
+        store.archive("run-1", lease=lease)
+        with pytest.raises(StoreError):
+            store.append("run-1", [b"two"], lease=lease)
         assert store.read_log("run-1") == b"one\n"

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
@@ -55,6 +56,7 @@ class LocalStore:
     ) -> None:
         self._paths = paths
         self._history = History(paths.history)
+        self._committing = Lock()  # the lease keeps other processes out, not our threads
         self._name = name
         self._sleep = sleep
         self._monotonic = monotonic
@@ -101,6 +103,10 @@ class LocalStore:
 
         Both are staged before either is renamed, so that a full disk changes neither.
         """
+        with self._committing:
+            return self._commit(content, expected, lease)
+
+    def _commit(self, content: bytes, expected: str | None, lease: Lease) -> str:
         self._require(lease)
         state, backup = self._paths.state, self._paths.backup
         present = self.load()
