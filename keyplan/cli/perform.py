@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from keyplan.app.apply import ApplyOptions, Interrupt, check_allowed, perform
-from keyplan.app.plan import plan_stack
+from keyplan.app.plan import PlanResult, plan_stack
 from keyplan.app.workspace import Workspace
 from keyplan.cli.interrupt import stopping
 from keyplan.cli.plan import show_plan
@@ -30,6 +30,7 @@ from keyplan.render.report import apply_text
 _QUESTION = {
     "apply": "Do you want to perform these changes?",
     "destroy": "Do you really want to destroy these keys?",
+    "rollback": "Do you want to take these changes back?",
 }
 
 
@@ -61,6 +62,13 @@ def plan_and_apply(
     if flags.lock_timeout > 0:
         workspace.wait_for_other_run(flags.lock_timeout)
     result = plan_stack(workspace, asked, importing=importing)
+    return show_and_perform(terminal, workspace, result, flags, verb=verb)
+
+
+def show_and_perform(
+    terminal: Terminal, workspace: Workspace, result: PlanResult, flags: ApplyFlags, *, verb: str
+) -> int:
+    """Show a plan that was just made, ask, and perform exactly it."""
     plan = result.plan
     show_warnings(terminal, result.warnings)
     show_plan(terminal, plan, TextOptions(seconds=result.seconds, hints=False, verb=verb))
@@ -110,7 +118,7 @@ def _perform(
         parallelism=flags.parallelism, lock_timeout=flags.lock_timeout, operation=verb
     )
     with (
-        observing(terminal, len(plan.steps), workspace.clock) as observer,
+        observing(terminal, len(plan.steps), workspace.clock, verb=verb) as observer,
         stopping(interrupt, terminal),
     ):
         report = perform(

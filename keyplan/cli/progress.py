@@ -21,11 +21,13 @@ EVERY = 10.0
 
 
 @contextmanager
-def observing(terminal: Terminal, total: int, clock: Clock) -> Iterator[Observer]:
+def observing(
+    terminal: Terminal, total: int, clock: Clock, *, verb: str = "apply"
+) -> Iterator[Observer]:
     """An observer that fits where stderr goes; what it shows is cleared at the end."""
     if terminal.streaming:
         events = terminal.events()
-        yield lambda event: terminal.lines([events.apply_event(event)])
+        yield lambda event: terminal.lines([events.apply_event(event, verb)])
     elif terminal.live and total > 1:
         with _bar(terminal, total) as observer:
             yield observer

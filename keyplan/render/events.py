@@ -8,7 +8,7 @@ stream (`noop`, not `no-op`).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from keyplan.model.address import Address
 from keyplan.model.timing import format_instant
 from keyplan.model.values import Value, has_unknown
 from keyplan.plans.changes import Action, DriftKind, ResourceChange
+from keyplan.plans.findings import Finding
 from keyplan.plans.plan import Counts, Plan, PlanMode, Step
 from keyplan.plans.recovery import Fate, RecoveryReport
 from keyplan.plans.reports import ApplyEvent, ApplyReport, EventKind
@@ -124,8 +125,8 @@ class Events:
         }
         return self.line("change_summary", message, changes=changes)
 
-    def apply_event(self, event: ApplyEvent) -> str:
-        """One moment of an apply."""
+    def apply_event(self, event: ApplyEvent, operation: str = "apply") -> str:
+        """One moment of an apply; of a rollback the types begin with `rollback_`."""
         step = event.step
         hook: dict[str, object] = {
             "resource": resource(step.address, step.provider),
@@ -147,7 +148,10 @@ class Events:
             level = "error"
             hook["error"] = {"class": event.error_class, "what": event.message}
         message = f"{step.address}: {step.call} {words[event.kind]}"
-        return self.line(event.kind.value, message, level, hook=hook)
+        type_ = event.kind.value
+        if operation == "rollback":
+            type_ = type_.replace("apply", operation, 1)
+        return self.line(type_, message, level, hook=hook)
 
     def report(self, report: ApplyReport, operation: str = "apply") -> Iterator[str]:
         """The end of an apply: warnings, counts, outputs."""
@@ -157,6 +161,20 @@ class Events:
         yield self.summary(report.counts, operation, line)
         values = {name: _output(value) for name, value in sorted(report.outputs.items())}
         yield self.line("outputs", f"Outputs: {len(values)}", outputs=values)
+
+    def rollback_planned(self, what: str, **fields: object) -> str:
+        """What is to be taken back, before its plan."""
+        return self.line("rollback_planned", what, **fields)
+
+    def rollback_residue(self, findings: Iterable[Finding]) -> Iterator[str]:
+        """What a rollback did not bring back, one line each."""
+        for finding in findings:
+            yield self.line(
+                "rollback_residue",
+                finding.summary,
+                _LEVELS[finding.level],
+                residue={"address": str(finding.address or ""), "rule": finding.rule},
+            )
 
     def recovery(self, report: RecoveryReport) -> Iterator[str]:
         """What a resume found out."""
