@@ -10,7 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from keyplan.diagnostics import Severity
 from keyplan.model.address import Address
-from keyplan.model.operations import CreateGrant, CreateKey, ReplicateKey, RewrapKey
+from keyplan.model.operations import (
+    CancelDeletion,
+    CreateGrant,
+    CreateKey,
+    ReplicateKey,
+    RewrapKey,
+    is_remote,
+)
 from keyplan.planning.drafts import Draft
 from keyplan.planning.rollback_past import Mismatch, Present, Run
 from keyplan.plans.findings import Finding
@@ -85,6 +92,20 @@ def left(effect: Effect) -> Finding:
     words = operation.name.replace("_", " ")
     what = f"{words} of {operation.target} has no way back and stays done"
     return Finding(LEFT, Severity.WARNING, what, operation.target)
+
+
+def on_the_way_out(run: Run, present: Present, drafts: Iterable[Draft]) -> Iterator[Finding]:
+    """Keys whose deletion somebody scheduled since: until that is cancelled, nothing is possible."""
+    first: dict[Address, Draft] = {}
+    for draft in drafts:
+        if is_remote(draft.operation):
+            first.setdefault(draft.address, draft)
+    for address, draft in first.items():
+        live = present.live.get(address)
+        pending = live is not None and live.deletion_at is not None
+        if pending and not isinstance(draft.operation, CancelDeletion):
+            what = f"deletion of {address} was scheduled since run {run.name}"
+            yield _conflict(address, what)
 
 
 def built_upon(run: Run, present: Present, drafts: Iterable[Draft]) -> Iterator[Finding]:

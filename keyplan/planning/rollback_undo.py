@@ -84,6 +84,7 @@ class _Undo:
             if oldest[address] == number:
                 drafts += self._records(address)
         self.findings += say.changed_since(self.run.name, chains.mismatches)
+        self.findings += say.on_the_way_out(self.run, self.present, drafts)
         self.findings += say.built_upon(self.run, self.present, drafts)
         return Undoing(tuple(drafts), tuple(self.findings))
 
