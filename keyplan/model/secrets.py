@@ -11,8 +11,14 @@ import hmac
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from keyplan.errors import UnauthenticatedError
+
+ONE_ARGON2 = Lock()
+"""OpenSSL lends all Argon2 calls of a process one pool of threads, as large as one of them
+asked for. Two calls at once each take a part of it and wait for the rest for ever: whoever
+derives a key with Argon2 holds this."""
 
 
 class Secret:

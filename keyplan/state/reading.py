@@ -37,6 +37,7 @@ _RESOURCE = frozenset(
         "versions",
     }
 )
+_SEALED = b'{"keyplan_sealed":'  # as `keyplan.state.sealing` begins; that imports cryptography
 _RESTORE = "Nothing was changed. Restore the version before it, which the store keeps, or a backup."
 
 
@@ -76,6 +77,13 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def _parse(content: bytes) -> object:
+    if content.startswith(_SEALED):
+        raise StateError(
+            "the state is sealed",
+            why="It was encrypted, and `keyplan.state` does not say how to open it.",
+            advice="Put `sealed` back beside the store: sealed: {passphrase: {env: NAME}}, or"
+            " {key_file: PATH}. To go back to a plain state, run: keyplan state rekey --unsealed",
+        )
     if not content.strip():
         raise StateError("the state is empty", why="A state has at least a head.", advice=_RESTORE)
     try:

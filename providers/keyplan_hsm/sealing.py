@@ -12,7 +12,6 @@ test it against; a PIN or key appears in no text, error or `repr`.
 from __future__ import annotations
 
 import os
-import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +20,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from keyplan.errors import RejectedError, UnauthenticatedError
-from keyplan.model.secrets import Secret
+from keyplan.model.secrets import ONE_ARGON2, Secret
 from keyplan_hsm.wrapping import Purpose, hkdf, unwrap, wrap
 
 KEY_SIZE = 32
@@ -30,11 +29,6 @@ MIN_PIN = 4
 
 ARGON2ID: dict[str, int] = {"iterations": 3, "lanes": 4, "memory_kib": 65_536}
 """RFC 9106 §4, second recommended option: about 0.15 s."""
-
-_ONE_ARGON2 = threading.Lock()
-"""OpenSSL lends all Argon2 calls of a process one pool of threads, as large as one of them
-asked for. Two calls at once, of two stores, each take a part of it and wait for the rest for
-ever."""
 
 SCRYPT: dict[str, int] = {"n": 2**17, "r": 8, "p": 1}
 """OWASP's first choice for scrypt: about 0.35 s."""
@@ -116,7 +110,7 @@ def _unlock_key(secret: Secret, salt: bytes, kdf: dict[str, Any]) -> bytes:
                 lanes=kdf["lanes"],
                 memory_cost=kdf["memory_kib"],
             )
-            with _ONE_ARGON2:
+            with ONE_ARGON2:
                 return argon2.derive(secret.reveal())
         case "scrypt":
             return Scrypt(salt=salt, length=KEY_SIZE, n=kdf["n"], r=kdf["r"], p=kdf["p"]).derive(

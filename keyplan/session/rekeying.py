@@ -1,0 +1,56 @@
+"""Another passphrase or key file for a sealed store, and back to a plain one.
+
+Changing it takes four steps, each durable before the next: a new root key enters the ring
+that is there; the next ring has the same keys, locked with the new secret; the state is
+sealed under the new key; rings that other secrets open are emptied. Whenever it stops, the
+old secret opens everything until the last step, and the new one from the second on; doing
+it again finishes it. Earlier states and closed journals are not written again: their keys
+are in the new ring only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from keyplan.errors import StoreError
+from keyplan.sdk.store import Lease
+from keyplan.session.sealed import SealedStore
+from keyplan.state.keyring import Ring, relocked
+from keyplan.state.sealing import is_sealed, seal_state
+from keyplan.state.unlocking import Opener
+
+
+def rekey_store(store: SealedStore, new: Opener, *, lease: Lease) -> None:
+    """Lock with `new` what the store's own secret opens now."""
+    ring = _opened(store)
+    content = store.load()
+    ring = replace(ring.with_new_root(), retired=False)
+    following = relocked(ring, new, max(store.rings.numbers()) + 1)
+    store.rings.write(ring, store.opener, lease=lease)
+    store.rings.write(following, new, lease=lease)
+    if content is not None:
+        sealed = seal_state(content.content, ring.current, ring.root)
+        store.inner.commit(sealed, expected=content.version, lease=lease)
+    store.rings.drop_others(following, lease=lease)
+
+
+def unseal_store(store: SealedStore, *, lease: Lease) -> None:
+    """Commit the state in the clear. Earlier states and closed journals stay sealed."""
+    ring = _opened(store)
+    content = store.load()
+    if not ring.retired:
+        store.rings.write(replace(ring, retired=True), store.opener, lease=lease)
+    present = store.inner.load()
+    if content is not None and present is not None and is_sealed(present.content):
+        store.inner.commit(content.content, expected=content.version, lease=lease)
+
+
+def _opened(store: SealedStore) -> Ring:
+    ring = store.ring()
+    if ring is None:
+        raise StoreError(
+            "nothing in the store is sealed yet",
+            target=store.inner.describe(),
+            advice="The first write seals it: change the passphrase or the key file and apply.",
+        )
+    return ring
