@@ -53,7 +53,6 @@ def import_key_material(world: World, request: Request, key: Key) -> dict[str, A
     material = _place(world, key, _id_of(key, octets), given)
     material.octets, material.expires, material.imported = octets, expires, True
     material.description = given.get("KeyMaterialDescription", material.description)
-    key.enabled = key.enabled or (key.state == "Disabled" and len(key.shared.materials) == 1)
     if expires is not None:
         world.wake_at(expires)
     return {"KeyId": key.arn, "KeyMaterialId": material.id}

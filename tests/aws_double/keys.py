@@ -30,7 +30,6 @@ def create_key(world: World, request: Request) -> dict[str, Any]:
     key = Key(arn, caller.account, request.region, shared, world.clock(), policy)
     key.description = given.get("Description", "")
     key.store = given.get("CustomKeyStoreId")
-    key.enabled = shared.origin != "EXTERNAL"
     add_tags(world, key, given.get("Tags", []))
     if key.tags:
         access.authorise_identity(caller, "kms:TagResource")
