@@ -20,7 +20,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from pydantic import BaseModel
 
 from keyplan.access.atoms import Atom
-from keyplan.diagnostics import Diagnostic
+from keyplan.diagnostics import Diagnostic, Severity
 from keyplan.model.address import Address
 from keyplan.model.observations import Observation
 from keyplan.model.operations import RemoteOperation
@@ -86,6 +86,27 @@ class Permission:
     name: str
     needed_for: tuple[str, ...]  # "plan", "apply", "drift"
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyProblem:
+    """What is wrong with a native policy; level error refuses the plan. `code` is documented."""
+
+    code: str
+    level: Severity
+    message: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyReview:
+    """What the service's own rules say about a policy before it is put.
+
+    `administrators` are those who surely can set it again, by the policy alone.
+    """
+
+    administrators: frozenset[str]
+    problems: Sequence[PolicyProblem] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +212,12 @@ class Plugin(Protocol):
 
     def access(self, policy: Value, grants: Mapping[str, Value]) -> Sequence[Atom]:
         """The atoms of a native policy (`None`: the provider's default) and of grants."""
+
+    def review_policy(self, policy: Value, caller: str) -> PolicyReview | None:
+        """The service's own judgement of a policy; `None` where its atoms say everything.
+
+        `caller` is the principal that would put it (`Identity.principal`), or empty.
+        """
 
     def defaults(self, key: DesiredKey) -> Mapping[str, Value]:
         """What an omitted attribute becomes on creation: the safest documented default."""

@@ -27,7 +27,14 @@ from keyplan.model.policies import EffectivePolicy
 from keyplan.model.resources import DesiredKey
 from keyplan.model.values import Value
 from keyplan.sdk.capabilities import Attribute, Capabilities, Deletion, Mutability, Reading
-from keyplan.sdk.provider import Identity, OpenContext, Permission, Plugin, Provider
+from keyplan.sdk.provider import (
+    Identity,
+    OpenContext,
+    Permission,
+    Plugin,
+    PolicyReview,
+    Provider,
+)
 from keyplan.testing import fake_canonical, fake_policy
 from keyplan.testing.clock import ManualClock
 from keyplan.testing.fake_provider import FakeProvider
@@ -146,6 +153,10 @@ class FakePlugin:
     def access(self, policy: Value, grants: Mapping[str, Value]) -> Sequence[Atom]:
         """The atoms of such a document and of grants."""
         return fake_policy.access(policy, grants)
+
+    def review_policy(self, policy: Value, caller: str) -> PolicyReview | None:  # noqa: ARG002
+        """The atoms say everything."""
+        return None
 
     def defaults(self, key: DesiredKey) -> Mapping[str, Value]:  # noqa: ARG002  (the same for all)
         """Not exportable, in software."""

@@ -17,7 +17,7 @@ from keyplan.model.policies import ADMINISTER, Effect, EffectivePolicy, expand
 from keyplan.model.resources import DesiredKey
 from keyplan.model.values import Value
 from keyplan.sdk.capabilities import Attribute, Capabilities, Mutability, Reading
-from keyplan.sdk.provider import Identity, OpenContext, Permission, Provider
+from keyplan.sdk.provider import Identity, OpenContext, Permission, PolicyReview, Provider
 
 FIXED = Attribute(Reading.OBSERVED, Mutability.IMMUTABLE, at_create=True)
 CAPABILITIES = Capabilities(
@@ -116,6 +116,10 @@ class AcmePlugin:
     def access(self, policy: Value, grants: Mapping[str, Value]) -> Sequence[Atom]:
         """Administrators and rules, as atoms; without a policy `acme:root` administers."""
         return sorted(_atoms(policy if isinstance(policy, dict) else {"admins": ["acme:root"]}))
+
+    def review_policy(self, policy: Value, caller: str) -> PolicyReview | None:
+        """Nothing beyond what the atoms say."""
+        return None
 
     def defaults(self, key: DesiredKey) -> Mapping[str, Value]:
         """No description, no labels."""
