@@ -51,11 +51,14 @@ class LiveCheck:
     def everything(self, steps: Iterable[Step]) -> None:
         """Compare every key that the steps rest on; raise `StalePlanError` if one moved."""
         first: dict[Address, Step] = {}
+        families: dict[Address, set[Address]] = {}
         for step in steps:
+            families.setdefault(_family(step.address), set()).add(step.address)
             if isinstance(step.operation, MoveAlias):
                 self._shared.add(step.operation.source)
             if step.expects:
                 first.setdefault(step.address, step)
+        self._shared.update(*(members for members in families.values() if len(members) > 1))
         moved = self._compare(list(first.values()))
         if moved:
             raise stale(moved)
@@ -68,21 +71,21 @@ class LiveCheck:
                 step
                 for step in steps
                 if step.expects
-                and step.address not in self._written
+                and _family(step.address) not in self._written
                 and now - self._compared_at.get(step.address, float("-inf")) > self._fresh
             ]
         )
 
     def expects(self, step: Step) -> str:
         """The fingerprint that the step may rely on: none once the run has written the key."""
-        ours = step.address in self._written or step.address in self._shared
+        ours = _family(step.address) in self._written or step.address in self._shared
         return "" if ours else step.expects
 
     def written(self, step: Step) -> None:
         """The run writes the step's key from now on, and the one that it takes an alias from."""
-        self._written.add(step.address)
+        self._written.add(_family(step.address))
         if isinstance(step.operation, MoveAlias):
-            self._written.add(step.operation.source)
+            self._written.add(_family(step.operation.source))
 
     def _compare(self, steps: list[Step]) -> list[Address]:
         by_provider: dict[str, list[Step]] = {}
@@ -99,6 +102,11 @@ class LiveCheck:
                     moved.append(step.address)
                 self._compared_at[step.address] = now
         return moved
+
+
+def _family(address: Address) -> Address:
+    """The key that an address is of: what replicas have in common is written by any of them."""
+    return address.replica_of or address
 
 
 def stale(moved: Sequence[Address]) -> StalePlanError:

@@ -16,7 +16,7 @@ from keyplan.access.delta import Change, Reach, delta
 from keyplan.model.address import Address
 from keyplan.model.canonical import canonical_json
 from keyplan.model.keys import KeyState
-from keyplan.model.operations import CreateKey, PutPolicy
+from keyplan.model.operations import CreateKey, PutPolicy, ReplicateKey
 from keyplan.model.policies import APPLYING, PROCESSING
 from keyplan.model.principals import Principal
 from keyplan.model.values import Value, has_unknown
@@ -185,7 +185,9 @@ def policy_stages(
     """Every policy that a step puts in force, in the order of the steps."""
     for step in steps:
         match step.operation:
-            case CreateKey(attributes=attributes) if attributes.get("policy") is not None:
+            case CreateKey(attributes=attributes) | ReplicateKey(attributes=attributes) if (
+                attributes.get("policy") is not None
+            ):
                 policy: Value = attributes["policy"]
             case PutPolicy(after=after):
                 policy = after

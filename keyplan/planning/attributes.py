@@ -8,6 +8,7 @@ from dataclasses import replace
 from keyplan.model.address import Address
 from keyplan.model.keys import KeyState
 from keyplan.model.operations import (
+    ChangePrimary,
     ChangeState,
     CreateAlias,
     CreateGrant,
@@ -28,6 +29,7 @@ from keyplan.planning.intents import (
     Move,
     TakeAlias,
 )
+from keyplan.planning.replicas import chosen_primary
 from keyplan.plans.changes import AttributeChange, Reason
 from keyplan.state.entries import Settlement
 
@@ -49,6 +51,10 @@ def attribute_drafts(diff: KeyDiff, changes: tuple[AttributeChange, ...]) -> Ite
         elif collection == "policy":
             operation = PutPolicy(diff.address, change.before, change.after)
             yield draft(diff, operation, change.reason, settlement)
+        elif collection == "primary" and diff.desired is not None:
+            before = diff.primary or diff.address
+            promote = ChangePrimary(diff.address, before, chosen_primary(diff.desired))
+            yield draft(diff, promote, change.reason, settlement)
         elif collection == "state" and diff.live is None:
             after = KeyState(str(change.after))
             if after is not KeyState.ACTIVE:

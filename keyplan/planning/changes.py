@@ -34,13 +34,14 @@ def resource_changes(
 
 
 def parents_of(graph: ResourceGraph, state: State) -> dict[Address, Address | None]:
-    """The parent of every key: as declared, else as the state remembers."""
+    """The parent of every key: as declared, else as the state remembers; of a replica its key."""
     parents: dict[Address, Address | None] = {}
     for address, resource in state.resources.items():
         parent = resource.attributes.get("parent")
         parents[address] = Address(parent) if isinstance(parent, str) and parent else None
+        parents[address] = address.replica_of or parents[address]
     for address, key in graph.keys.items():
-        parents[address] = key.parent
+        parents[address] = key.replica_of or key.parent
     return parents
 
 

@@ -38,6 +38,7 @@ from keyplan.planning.intents import (
     Move,
     Rescue,
 )
+from keyplan.planning.replicas import Primaries, chosen_primary
 from keyplan.planning.states import rescue, state_moves
 from keyplan.planning.wanted import Wanted
 from keyplan.plans.changes import Action, AttributeChange, Due, Reason
@@ -63,6 +64,7 @@ class World:
     owners_of: Mapping[tuple[str, str], Address]
     edges: Mapping[Address, tuple[Address, ...]]
     derived_from: frozenset[Address] = frozenset()
+    primaries: Primaries = field(default_factory=Primaries)
     adopting: Mapping[tuple[str, str], Address] = field(default_factory=dict)
 
 
@@ -113,7 +115,9 @@ def _create(wanted: Wanted, world: World, notes: tuple[str, ...] = ()) -> KeyRes
     changes = [
         AttributeChange(name, None, value, note=policy_names(key) if name == "policy" else "")
         for name, value in attributes.items()
-        if value is not None and name not in ("labels", "aliases", "grants")
+        if value is not None
+        and name not in ("labels", "aliases", "grants")
+        and not (name == "primary" and chosen_primary(key) == key.address)
     ]
     changes += changed_elements(key, attributes, None, None)
     aliases, findings = take_aliases(key, changes, world.aliases, world.owners_of)
@@ -135,6 +139,7 @@ def _create(wanted: Wanted, world: World, notes: tuple[str, ...] = ()) -> KeyRes
         manage=tuple(sorted(managed_paths(attributes))),
         dependencies=world.edges.get(key.address, ()),
         notes=notes,
+        primary=world.primaries.find(key.address),
     )
     return KeyResult(diff, findings, first_rotation(key.address, attributes, world.now))
 
@@ -231,6 +236,7 @@ def _update(wanted: Wanted, resource: ResourceState, live: Observation, world: W
         unmanage=tuple(sorted(resource.managed - paths - _ignored_paths(key, resource))),
         dependencies=edges if tuple(edges) != resource.dependencies else None,
         notes=notes,
+        primary=world.primaries.find(key.address),
     )
     return KeyResult(diff if diff.has_work else None, tuple(findings), timely.due)
 

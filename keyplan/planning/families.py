@@ -99,7 +99,7 @@ def out_of_use(
     """Keys that need their parent for a step of this plan, while it does not work."""
     for address, diff in diffs.items():
         parent = _worker(diff)
-        if parent is None or parent not in live or _works(diffs.get(parent), live[parent]):
+        if parent is None or parent not in live or works(diffs.get(parent), live[parent]):
             continue
         yield Finding(
             "KP-PLAN-014",
@@ -121,7 +121,7 @@ def _worker(diff: KeyDiff) -> Address | None:
     return key.parent if asked or moved else None
 
 
-def _works(diff: KeyDiff | None, live: Observation) -> bool:
+def works(diff: KeyDiff | None, live: Observation) -> bool:
     """Whether a parent is active, or is made so before its children need it."""
     for intent in diff.intents if diff else ():
         if isinstance(intent, Move) and intent.after is KeyState.ACTIVE:
@@ -155,7 +155,7 @@ def hold_parents(
         diff = result.get(parent)
         if diff is None or not any(_destroys(intent) for intent in diff.intents):
             continue
-        ends = [_end_of(child, result.get(child), state) for child in children[parent]]
+        ends = [ends_of(child, result.get(child), state) for child in children[parent]]
         if any(end is None for end in ends) or (_at_once(diff) and any(ends)):
             del result[parent]
             due += _waiting(parent, children[parent], state)
@@ -188,7 +188,7 @@ def _at_once(diff: KeyDiff) -> bool:
     return any(isinstance(intent, Destroy) for intent in diff.intents)
 
 
-def _end_of(child: Address, diff: KeyDiff | None, state: State) -> str | None:
+def ends_of(child: Address, diff: KeyDiff | None, state: State) -> str | None:
     """When a child's window ends: empty if it is gone by then, `None` while none runs."""
     for intent in diff.intents if diff else ():
         match intent:

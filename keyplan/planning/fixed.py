@@ -64,11 +64,14 @@ def _at_least(have: Value, need: Value) -> bool:
 
 def _finding(key: DesiredKey, name: str, before: Value, after: Value) -> Finding:
     successor = f"{key.address.kind}.{key.address.name}_2"
+    what = f"{key.address} cannot change {name} from {before} to {after}"
+    if name == "multi_region":
+        had, wants = ("one place only", "others") if after else ("several places", "one only")
+        what = f"{key.address} was made for {had} and cannot be for {wants}"
     return Finding(
         rule="KP-PLAN-001",
         level=Severity.ERROR,
-        summary=f"{key.address} cannot change {name} from {before} to {after}:"
-        " it is fixed when the key is made",
+        summary=f"{what}: it is fixed when the key is made",
         address=key.address,
         position=key.position(name),
         advice=(

@@ -139,7 +139,8 @@ class KeyDiff:
 
     `attributes` are the differences that operations set; `recorded` those that only the
     state keeps. `manage` and `unmanage` are paths (`description`, `labels:team`) whose
-    management starts or ends with no value changing.
+    management starts or ends with no value changing. `primary` is the member of the key's
+    family that is the primary now, which a replica is made from.
     """
 
     address: Address
@@ -157,6 +158,7 @@ class KeyDiff:
     unmanage: tuple[str, ...] = ()
     dependencies: tuple[Address, ...] | None = None
     notes: tuple[str, ...] = ()
+    primary: Address | None = None
 
     @property
     def has_work(self) -> bool:

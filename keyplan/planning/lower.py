@@ -27,6 +27,7 @@ from keyplan.model.operations import (
     Operation,
     RecordAttributes,
     RenameKey,
+    ReplicateKey,
     RetireVersion,
     RevokeGrant,
     RotateKey,
@@ -190,7 +191,7 @@ def _create(diff: KeyDiff, intent: Create, capabilities: Capabilities) -> Iterat
     later -= record.keys()
     if diff.wanted.get("state") == KeyState.ACTIVE:
         later -= {"state"}  # a new key is active
-    operation = CreateKey(
+    operation: Operation = CreateKey(
         target=diff.address,
         owner=intent.owner,
         usage=key.usage.value,
@@ -200,6 +201,9 @@ def _create(diff: KeyDiff, intent: Create, capabilities: Capabilities) -> Iterat
         attributes=carried,
         settings=dict(key.settings),
     )
+    if key.replica_of is not None:
+        primary = diff.primary or key.replica_of
+        operation = ReplicateKey(diff.address, primary, intent.owner, carried)
     settlement = Settlement(
         record=record,
         manage=tuple(path for path in diff.manage if path not in later or path in _GIVEN),
@@ -214,5 +218,5 @@ def _create(diff: KeyDiff, intent: Create, capabilities: Capabilities) -> Iterat
     )
 
 
-_GIVEN = frozenset({"usage", "algorithm", "relation", "parent", "tier", "protection"})
-"""What `CreateKey` sets by its own fields."""
+_GIVEN = frozenset({"usage", "algorithm", "relation", "parent", "tier", "protection", "primary"})
+"""What a new key has by the operation's own fields, or by being new."""

@@ -6,7 +6,7 @@ already says nothing; one that would put two keys under one address is an error.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from keyplan.diagnostics import Severity
@@ -33,7 +33,7 @@ def relocate(state: State, moved: tuple[Moved, ...], declared: Collection[Addres
     resources = dict(state.resources)
     renames: dict[Address, Rename] = {}
     findings: list[Finding] = []
-    for entry in moved:
+    for entry in _with_replicas(moved, state.resources):
         if entry.source not in resources:
             continue
         if entry.source in declared or entry.target in resources:
@@ -47,6 +47,17 @@ def relocate(state: State, moved: tuple[Moved, ...], declared: Collection[Addres
         first = renames.pop(entry.source, Rename(entry.source, resources[entry.target].id))
         renames[entry.target] = first
     return Relocation(replace(state, resources=resources), renames, tuple(findings))
+
+
+def _with_replicas(moved: Iterable[Moved], known: Collection[Address]) -> Iterator[Moved]:
+    """The entries, each followed by those of the key's replicas, which go along."""
+    for entry in moved:
+        yield entry
+        for address in known:
+            if address.replica_of == entry.source:
+                yield Moved(
+                    address, Address(entry.target + address[len(entry.source) :]), entry.position
+                )
 
 
 def with_renames(

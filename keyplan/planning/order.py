@@ -19,6 +19,7 @@ from keyplan.model.inverses import Grade, Inverse
 from keyplan.model.keys import KeyState
 from keyplan.model.operations import (
     CancelDeletion,
+    ChangePrimary,
     ChangeState,
     CreateKey,
     DestroyKey,
@@ -76,12 +77,13 @@ def order(
             nodes[later].after.add(earlier)
     _link_keys(nodes, by_key, edges)
     _link_exits(nodes, by_key, parents)
+    _link_replicas(nodes)
     sequence = _topological(nodes)
     numbers = {index: number for number, index in enumerate(sequence, start=1)}
     makers = {
         nodes[index].draft.address: numbers[index]
         for index in sequence
-        if isinstance(nodes[index].draft.operation, CreateKey)
+        if isinstance(nodes[index].draft.operation, CreateKey | ReplicateKey)
     }
     return tuple(
         _step(
@@ -129,7 +131,7 @@ def _link_keys(
 
 def _brings_up(draft: Draft) -> bool:
     match draft.operation:
-        case CreateKey() | CancelDeletion() | ChangeState(after=KeyState.ACTIVE):
+        case CreateKey() | ReplicateKey() | CancelDeletion() | ChangeState(after=KeyState.ACTIVE):
             return True
         case _:
             return False
@@ -140,6 +142,10 @@ def _mentioned(draft: Draft) -> set[Address]:
     match draft.operation:
         case CreateKey(parent=parent) if parent is not None:
             return {parent} | _referenced(draft.operation.attributes)
+        case ReplicateKey(primary=primary):
+            return {primary} | _referenced(draft.operation.attributes)
+        case ChangePrimary(before=before, after=after):
+            return {before, after}
         case RewrapKey(after=after) if after is not None:
             return {after}
         case IssueCertificate(parent=parent):
@@ -184,6 +190,27 @@ def _link_exits(
             nodes[first_exit[operation.source]].after.add(index)
         if isinstance(operation, RewrapKey) and operation.before in first_exit:
             nodes[first_exit[operation.before]].after.add(index)
+
+
+def _link_replicas(nodes: list[_Node]) -> None:
+    """A family is complete before its primary changes, and all of it works until both is done."""
+    made: dict[Address, list[int]] = {}
+    changed: dict[Address, list[int]] = {}
+    leaving: dict[Address, list[int]] = {}
+    for index, node in enumerate(nodes):
+        root = node.draft.address.replica_of or node.draft.address
+        match node.draft.operation:
+            case ReplicateKey():
+                made.setdefault(root, []).append(index)
+            case ChangePrimary():
+                changed.setdefault(root, []).append(index)
+            case _ if _goes_out(node.draft):
+                leaving.setdefault(root, []).append(index)
+    for root in made.keys() | changed.keys():
+        for index in changed.get(root, ()):
+            nodes[index].after.update(made.get(root, ()))
+        for index in leaving.get(root, ()):
+            nodes[index].after.update(made.get(root, ()), changed.get(root, ()))
 
 
 def _goes_out(draft: Draft) -> bool:

@@ -32,6 +32,7 @@ from keyplan.planning.order import order
 from keyplan.planning.performable import unsupported
 from keyplan.planning.refresh import RefreshedState, assume, refresh
 from keyplan.planning.refreshonly import accept_drift
+from keyplan.planning.replicas import Primaries, hold_primaries, misplaced, primaries
 from keyplan.planning.retire import Leaving, diff_leaving, removal_of
 from keyplan.planning.selection import select
 from keyplan.planning.wanted import Wanted, accepted_gaps, planning_view, unhonoured, want
@@ -69,6 +70,7 @@ class _Inputs:
     wanted: Mapping[Address, Wanted]
     chosen: frozenset[Address]
     view: AccessView
+    primaries: Primaries
     options: PlanOptions
     context: PlanContext
 
@@ -170,6 +172,7 @@ def _gather(
         wanted=wanted,
         chosen=chosen,
         view=AccessView(plugins, graph.principals),
+        primaries=primaries(world.live),
         options=options,
         context=context,
     )
@@ -213,12 +216,15 @@ def _compare(inputs: _Inputs) -> _Compared:
         protected_by,
         inputs.context.now,
     )
-    diffs = with_renames(families.diffs, inputs.relocation)
+    held, later = hold_primaries(families.diffs, inputs.state, inputs.world.live, inputs.primaries)
+    diffs = with_renames(held, inputs.relocation)
     findings = [finding for result in results.values() for finding in result.findings]
     declared = () if inputs.options.mode is PlanMode.DESTROY else inputs.graph.keys
     findings += orphans(found, inputs.state, protected_by, declared=declared)
     findings += out_of_use(found, inputs.world.live)
-    due = {due for result in results.values() for due in result.due} | set(families.due)
+    findings += misplaced(found, inputs.world.live, inputs.primaries)
+    due = {due for result in results.values() for due in result.due}
+    due |= {*families.due, *later}
     ordered = sorted(due, key=lambda item: (item.at, item.address, item.what))
     return _Compared(diffs, drift, tuple(findings), tuple(ordered))
 
@@ -250,6 +256,7 @@ def _results(inputs: _Inputs) -> Iterable[tuple[Address, KeyResult]]:
         owners_of={(item.provider, item.id): item.address for item in state.resources.values()},
         edges=inputs.graph.edges,
         derived_from=_derived_from(inputs),
+        primaries=inputs.primaries,
         adopting={
             (key.provider, live[address].id): address
             for address in inputs.graph.imported

@@ -57,10 +57,11 @@ class Leaving:
 
 
 def removal_of(address: Address, removed: tuple[Removed, ...]) -> Removed | None:
-    """The `removed` entry that names the key, if any."""
-    for entry in removed:
-        if matches(entry.pattern, address):
-            return entry
+    """The `removed` entry that names the key, if any; one of a key names its replicas too."""
+    for name in (address, address.replica_of):
+        for entry in removed if name else ():
+            if matches(entry.pattern, str(name)):
+                return entry
     return None
 
 

@@ -43,7 +43,7 @@ def _named(
         found = {
             address
             for address in addresses
-            if any(matches(form, address) for form in (pattern, f"{pattern}[*]", *_inside(pattern)))
+            if any(matches(form, address) for form in _forms(pattern))
         }
         if not found:
             raise PlanningError(
@@ -53,6 +53,11 @@ def _named(
             )
         chosen |= found
     return frozenset(chosen)
+
+
+def _forms(pattern: str) -> tuple[str, ...]:
+    """A pattern with all that it stands for: instances, replicas, what is in a module."""
+    return (pattern, f"{pattern}[*]", f"{pattern}.replicas[*]", *_inside(pattern))
 
 
 def _inside(pattern: str) -> tuple[str, ...]:

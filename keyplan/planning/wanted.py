@@ -18,6 +18,7 @@ from keyplan.model.observations import Observation
 from keyplan.model.resources import DesiredKey
 from keyplan.model.timing import parse_instant
 from keyplan.model.values import Reference, Unknown, Value, has_unknown, resolve
+from keyplan.planning.replicas import primary_name
 from keyplan.plans.findings import Finding
 from keyplan.sdk.capabilities import Attribute, Capabilities, Mutability, Reading
 from keyplan.sdk.provider import Plugin
@@ -30,6 +31,9 @@ IDENTITY = ("algorithm", "usage", "relation", "protection")
 
 _TEXTS = ("description", "labels")
 """The only attributes that may hold what is known after apply (immutable ones may not)."""
+
+_FAMILY = frozenset({"replicas", "primary"})
+"""Replicas are keys of their own, and the primary is wanted by the name that providers use."""
 
 _RECORDED = Attribute(Reading.RECORDED)
 _ALWAYS_RECORDED = frozenset({"tier", "scope", "owner", "parent", "deletion"})
@@ -79,7 +83,7 @@ def want(
     findings: list[Finding] = []
     for key in keys:
         plugin = plugins[key.provider]
-        attributes = dict(key.attributes)
+        attributes = {name: value for name, value in key.attributes.items() if name not in _FAMILY}
         if key.policy is not None and not key.keep_policy:
             try:
                 attributes["policy"] = plugin.compile_policy(key.policy, key)
@@ -105,6 +109,8 @@ def want(
             attributes["usage"] = key.usage.value
         if key.algorithm is not None:
             attributes["algorithm"] = key.algorithm
+        if "primary" in key.attributes:
+            attributes["primary"] = primary_name(key, live)
         wanted[key.address] = Wanted(key, attributes)
     return wanted, findings
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ def key(
     relation: str = "wraps",
     algorithm: str = "aes-256",
     policy: Any = None,
+    provider: str = "fake",
     lifecycle: Lifecycle = Lifecycle(),  # noqa: B008
     depends_on: tuple[str, ...] = (),
     **attributes: Any,
@@ -59,7 +60,7 @@ def key(
     """A declared key in as few words as possible."""
     return DesiredKey(
         address=Address(name),
-        provider="fake",
+        provider=provider,
         tier=Tier(tier),
         usage=Usage(usage),
         algorithm=algorithm,
@@ -69,6 +70,25 @@ def key(
         policy=policy,
         lifecycle=lifecycle,
         depends_on=tuple(Address(other) for other in depends_on),
+    )
+
+
+def replica(of: DesiredKey, name: str, provider: str, **attributes: Any) -> DesiredKey:
+    """A replica of a declared key, which must say `multi_region`."""
+    declared = {
+        "state": of.attributes.get("state"),
+        "description": of.attributes.get("description"),
+        "deletion": of.attributes.get("deletion"),
+        **attributes,
+    }
+    return replace(
+        of,
+        address=of.address.replica(name),
+        provider=provider,
+        parent=None,
+        relation=None,
+        attributes={name: value for name, value in declared.items() if value is not None},
+        depends_on=(of.address,),
     )
 
 
@@ -99,16 +119,29 @@ def destroyable(**more: Any) -> dict[str, Any]:
 
 @dataclass
 class Bench:
-    """State, provider and clock, with `plan` and `perform`."""
+    """State, provider and clock, with `plan` and `perform`.
+
+    `places` are more instances of the provider (`fake.dr`), each in a place of that name.
+    """
 
     plugin: FakePlugin = field(default_factory=fake_plugin)
     state: State = field(default_factory=lambda: State(LINEAGE))
     safety: Safety = field(default_factory=Safety)
     tokens: Iterator[int] = field(default_factory=itertools.count)
+    places: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        provider = self.plugin.open(FakeSettings(), OpenContext(Path(), self.plugin.clock.now()))
-        self.session = ProviderSession("fake", self.plugin, provider)
+        context = OpenContext(Path(), self.plugin.clock.now())
+        self.sessions = {
+            instance: ProviderSession(
+                instance, self.plugin, self.plugin.open(FakeSettings(place=place), context)
+            )
+            for instance, place in {
+                "fake": "memory",
+                **{instance: instance.partition(".")[2] for instance in self.places},
+            }.items()
+        }
+        self.session = self.sessions["fake"]
 
     def plan(
         self,
@@ -129,7 +162,7 @@ class Bench:
         }
         graph = ResourceGraph(
             stack=Stack("demo", safety=self.safety),
-            providers={"fake": ProviderBlock("fake")},
+            providers={instance: ProviderBlock(instance) for instance in self.sessions},
             principals={ADMINS.address: ADMINS, READER.address: READER},
             keys={item.address: item for item in keys},
             edges=edges,
@@ -150,7 +183,7 @@ class Bench:
         return make_plan(
             graph,
             StateSnapshot(self.state, None if not self.state.serial else "v"),
-            {"fake": self.session},
+            self.sessions,
             options=PlanOptions(mode=mode, **options),
             context=PlanContext(
                 self.plugin.clock.now(), "memory", "0.1", lambda: f"token-{next(self.tokens)}"
@@ -166,7 +199,7 @@ class Bench:
                 "a@b", (), "2027-01-01T00:00:00Z",
             )
         ]  # fmt: skip
-        known = Known.of_plan(plan, self.state, {"fake": self.session})
+        known = Known.of_plan(plan, self.state, self.sessions)
         for step in plan.steps:
             operation = known.resolved_operation(step.operation)
             entries.append(
@@ -177,12 +210,12 @@ class Bench:
                 identifier = operation.id
             if is_remote(operation):
                 bindings = known.bindings(operation)
-                outcome = self.session.execute(operation, bindings, expects=None, deadline=None)
+                outcome = self.sessions[step.provider].execute(operation, bindings)
                 identifier, observation = outcome.id, outcome.observation
             known.learn(step.address, identifier, observation)
             entries.append(StepSucceeded(step.number, identifier, observation))
             if isinstance(operation, AdoptKey):
-                seen = self.session.read([operation.id])[operation.id]
+                seen = self.sessions[step.provider].read([operation.id])[operation.id]
                 entries.append(Verified(step.address, seen))
         entries.append(RunEnded("succeeded", "2027-01-01T00:00:00Z"))
         self.state = fold(self.state, entries)
@@ -195,10 +228,11 @@ class Bench:
 
     def live(self, name: str) -> Any:
         """The live key behind an address."""
-        identifier = self.state.resources[Address(name)].id
-        return self.session.read([identifier])[identifier]
+        resource = self.state.resources[Address(name)]
+        return self.sessions[resource.provider].read([resource.id])[resource.id]
 
     def behind(self, operation: Any) -> None:
         """Somebody else changes the world."""
-        ids = {address: resource.id for address, resource in self.state.resources.items()}
-        self.session.execute(operation, ids, expects=None, deadline=None)
+        known = Known(self.state, self.sessions)
+        session = self.sessions[self.state.resources[operation.target].provider]
+        session.execute(operation, known.bindings(operation))

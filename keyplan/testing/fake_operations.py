@@ -3,7 +3,8 @@
 Rules: an operation that is done already changes nothing and succeeds, whatever was
 expected; after that a fingerprint that does not fit is a conflict; transitions are those
 of `keyplan.model.keys.TRANSITIONS`; a key pending deletion takes nothing but the way
-back; a parent goes after its children, a primary after its replicas. A refusal leaves the world as it was.
+back; a parent goes after its children, a primary after its replicas. A refusal leaves
+the world as it was.
 """
 
 from __future__ import annotations

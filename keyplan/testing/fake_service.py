@@ -200,7 +200,7 @@ class FakeService:
             now = self.clock.now()
             for key in keys:
                 self._forget_names(self._history.get(key.id))
-                self._record(key.id, now, key)
+                self.record(key.id, now, key)
             for key in keys:
                 self._share(key)
             for key in keys:
@@ -247,16 +247,17 @@ class FakeService:
                 current=key.current,
             )
             if same != other:
-                service._record(other.id, self.clock.now(), same)
+                service.record(other.id, self.clock.now(), same)
 
     def remove(self, key_id: str, at: datetime | None = None) -> None:
         """Destroy a key and free its aliases."""
         with self.lock:
             self._forget_names(self._history.get(key_id))
             self._pending.pop(key_id, None)
-            self._record(key_id, at or self.clock.now(), None)
+            self.record(key_id, at or self.clock.now(), None)
 
-    def _record(self, key_id: str, at: datetime, key: FakeKey | None) -> None:
+    def record(self, key_id: str, at: datetime, key: FakeKey | None) -> None:
+        """Write one record, and nothing that hangs on it."""
         history = self._history.setdefault(key_id, [])
         if not self.read_lag:
             history.clear()

@@ -145,6 +145,27 @@ OTHERS = {
         "A new key has already expired",
         "It would be deactivated by the next apply, before anything could use it.",
     ),
+    "KP-PLAN-015": (
+        "An attribute cannot be read",
+        (
+            "The provider may not read it, or does not answer for it. It is compared with what was "
+            "last applied, and never guessed: a change that somebody made is not seen."
+        ),
+    ),
+    "KP-PLAN-016": (
+        "A replica or a primary cannot become what is declared",
+        (
+            "Replicas are made from a primary that works, the primary changes between keys that "
+            "work, and it cannot leave before another one is the primary."
+        ),
+    ),
+    "KP-PLAN-017": (
+        "A key that its service manages",
+        (
+            "The service made it for itself and changes it alone: it can be looked at, and nothing "
+            "of it can be set."
+        ),
+    ),
     "KP-PLAN-014": (
         "A parent that is needed does not work",
         "A key that is suspended, ended or pending deletion wraps, derives and signs nothing.",
@@ -227,6 +248,7 @@ REMEDIES = {
     "KP-DECL-033": "Move the block into the stack's own files.",
     "KP-DECL-034": "Name each existing key once, and declare the key that takes it over.",
     "KP-DECL-035": "Declare the key under its new address only; drop moves applied long ago.",
+    "KP-DECL-038": "Write `sealed: {passphrase: {env: NAME}}` or `sealed: {key_file: PATH}`.",
     "KP-DECL-037": "Name another place of the same service, and write `multi_region: true`.",
     "KP-DECL-036": "Let the variable decide only, or take `sensitive` away from it.",
     "KP-EXPR-001": "Complete or correct it at the column that is marked.",
@@ -293,6 +315,9 @@ REMEDIES = {
     "KP-PLAN-011": "Write only `every`; destroy the derived keys first to end old versions.",
     "KP-PLAN-012": "Take the change back; `keyplan providers TYPE` lists what is performed.",
     "KP-PLAN-013": "Give it a later `expires_at`, or none.",
+    "KP-PLAN-015": "Give whoever plans the permission to read it.",
+    "KP-PLAN-016": "Do as the message says; replicas and the primary can change in two applies.",
+    "KP-PLAN-017": "Write `lifecycle: {manage: observe}`, or make a key of your own.",
     "KP-PLAN-014": "Write `state: active` on the parent, or give the child another one.",
     "KP-POL-006": "Nothing while the gap is accepted; then remove the attribute or the gap.",
     "KP-POL-005": "Nothing while the gap is accepted; then remove the condition or the gap.",

@@ -38,7 +38,7 @@ from keyplan.model.values import Value
 from keyplan.sdk.provider import Plugin
 
 
-def visible(operation: RemoteOperation, seen: Observation, plugin: Plugin) -> bool:  # noqa: C901, PLR0911  (one arm per member)
+def visible(operation: RemoteOperation, seen: Observation, plugin: Plugin) -> bool:  # noqa: C901, PLR0911, PLR0912  (one arm per member)
     """Whether an observation of the target shows that the operation was done."""
     match operation:
         case CreateKey(owner=owner) | ReplicateKey(owner=owner):

@@ -1,0 +1,75 @@
+"""A key and its replicas in one run: what they have in common is no conflict with oneself."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from keyplan.graph.resources import ResourceGraph
+from keyplan.model.address import Address
+from keyplan.model.operations import CreateKey, ReplicateKey
+from keyplan.model.stack import ProviderBlock, Stack
+from keyplan.planning.planner import PlanContext, make_plan
+from keyplan.plans.options import PlanOptions
+from keyplan.plans.plan import Plan
+from keyplan.testing.bench import key, replica
+from keyplan.testing.faults import FaultKind
+from tests.lifecycle.world import World
+
+KEY = Address("key.k")
+PLACES = ("fake", "fake.dr")
+
+
+def family(**attributes: Any) -> tuple[Any, Any]:
+    primary = key("key.k", "root", "wrap", multi_region=True, **attributes)
+    return primary, replica(primary, "dr", "fake.dr", aliases=["k"])
+
+
+def planned(world: World, *keys: Any) -> Plan:
+    graph = ResourceGraph(
+        stack=Stack("demo"),
+        providers={name: ProviderBlock(name) for name in PLACES},
+        keys={item.address: item for item in keys},
+        edges={item.address: item.depends_on for item in keys},
+    )
+    serial = world.state.serial
+    tokens = (f"token-{serial}-{number}" for number in itertools.count())
+    context = PlanContext(world.clock.now(), "memory", "0", lambda: next(tokens))
+    return make_plan(graph, world.snapshot, world.sessions, options=PlanOptions(), context=context)
+
+
+@pytest.mark.parametrize("parallelism", [1, 8])
+def test_a_shared_change_and_a_replicas_own_are_no_conflict(parallelism: int) -> None:
+    world = World(instances=PLACES)
+    old, new = {"rotation": {"every": "365d"}}, {"rotation": {"every": "90d"}}
+    assert world.apply(planned(world, *family(description="a", **old))).ok
+    world.clock.sleep(60)
+    report = world.apply(
+        planned(world, *family(description="b", **new)), parallelism=parallelism, fresh=0.0
+    )
+    assert report.ok, [result.message for result in report.results]
+    assert planned(world, *family(description="b", **new)).steps == ()
+
+
+@pytest.mark.parametrize("fault", [FaultKind.LOST_BEFORE, FaultKind.LOST_AFTER])
+def test_a_replica_whose_answer_was_lost_is_made_once(fault: FaultKind) -> None:
+    world = World(instances=PLACES)
+    world.plugin.service("dr").faults.add(fault, "replicate_key")
+    plan = planned(world, *family())
+    assert {CreateKey, ReplicateKey} <= {type(step.operation) for step in plan.steps}
+    assert world.apply(plan).ok
+    assert len(world.plugin.service("dr").current()) == 1
+    assert planned(world, *family()).steps == ()
+
+
+@pytest.mark.parametrize("fault", [FaultKind.LOST_BEFORE, FaultKind.LOST_AFTER])
+def test_a_change_of_the_primary_whose_answer_was_lost_is_decided(fault: FaultKind) -> None:
+    world = World(instances=PLACES)
+    assert world.apply(planned(world, *family())).ok
+    world.service.faults.add(fault, "change_primary")
+    assert world.apply(planned(world, *family(primary="dr"))).ok
+    (there,) = world.plugin.service("dr").current()
+    assert world.state.resources[KEY].attributes["primary"] == there.arn
+    assert planned(world, *family(primary="dr")).steps == ()

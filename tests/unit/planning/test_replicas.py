@@ -1,0 +1,329 @@
+"""The same key in several places: made from the primary, kept like any key, gone before it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from keyplan.model.address import Address
+from keyplan.model.inverses import Grade
+from keyplan.model.keys import KeyState
+from keyplan.model.operations import (
+    CancelDeletion,
+    ChangePrimary,
+    ChangeState,
+    CreateAlias,
+    CreateKey,
+    ForgetKey,
+    PutLabels,
+    RenameKey,
+    ReplicateKey,
+    ScheduleDeletion,
+    SetAttribute,
+)
+from keyplan.plans.changes import Action, DriftKind
+from keyplan.plans.plan import Plan
+from keyplan.plans.planfile import read_plan, write_plan
+from keyplan.testing.bench import Bench, destroyable, key, policy, replica
+from keyplan.testing.fake import fake_plugin
+
+KEY = Address("key.k")
+DR, US = KEY.replica("dr"), KEY.replica("us")
+WINDOW = timedelta(days=31)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench(places=("fake.dr", "fake.us"))
+
+
+def several(**attributes: Any) -> Any:
+    """A key that may be in several places."""
+    return key("key.k", "root", "wrap", **{"multi_region": True, **attributes})
+
+
+def both(**attributes: Any) -> tuple[Any, Any]:
+    """A key with one replica that has an alias and a label of its own."""
+    primary = several(**attributes)
+    return primary, replica(primary, "dr", "fake.dr", aliases=["k"], labels={"place": "dr"})
+
+
+def operations(plan: Plan) -> list[Any]:
+    return [step.operation for step in plan.steps]
+
+
+def kinds(plan: Plan) -> list[tuple[str, str]]:
+    return [(step.address, step.operation.name) for step in plan.steps]
+
+
+def rules(plan: Plan) -> set[str]:
+    return {finding.rule for finding in plan.findings}
+
+
+# -- making ------------------------------------------------------------------------------
+
+
+def test_a_replica_is_made_from_its_key_in_its_own_place(bench: Bench) -> None:
+    plan = bench.plan(*both(policy=policy("decrypt"), description="ours"))
+    create, replicate, alias = operations(plan)
+    assert isinstance(create, CreateKey)
+    assert isinstance(replicate, ReplicateKey)
+    assert (replicate.target, replicate.primary) == (DR, KEY)
+    assert replicate.attributes.keys() == {"description", "labels", "policy"}
+    assert replicate.owner.stack == bench.state.lineage
+    assert alias == CreateAlias(DR, "k")
+    assert [step.provider for step in plan.steps] == ["fake", "fake.dr", "fake.dr"]
+    assert plan.steps[1].inverse.grade is Grade.COMPENSATING
+    assert [change.depth for change in plan.changes] == [0, 1]
+    assert read_plan(write_plan(plan)) == plan
+    bench.converge(*both(policy=policy("decrypt"), description="ours"))
+    assert bench.live(DR).attributes["policy"] == bench.live(KEY).attributes["policy"]
+
+
+def test_the_lockout_proof_covers_replicas(bench: Bench) -> None:
+    plan = bench.plan(*both(policy=policy("decrypt", administrators=False)))
+    assert {finding.address for finding in plan.findings} == {KEY, DR}
+
+
+def test_several_places_without_replicas_are_an_attribute_like_others(bench: Bench) -> None:
+    bench.converge(several())
+    assert bench.live(KEY).attributes["multi_region"] is True
+
+
+def test_replicas_of_a_key_of_one_place_are_refused_with_the_reason(bench: Bench) -> None:
+    bench.converge(key("key.k", "root", "wrap"))
+    plan = bench.plan(*both())
+    assert "KP-PLAN-001" in rules(plan)
+    (finding,) = [item for item in plan.findings if item.rule == "KP-PLAN-001"]
+    assert "made for one place only and cannot be for others" in finding.summary
+    assert "key.k_2" in finding.advice
+
+
+def test_what_the_service_has_in_common_is_changed_once(bench: Bench) -> None:
+    bench.converge(*both(rotation={"every": "365d"}))
+    plan = bench.plan(*both(rotation={"every": "180d"}))
+    assert kinds(plan) == [(KEY, "set_attribute")]
+    bench.perform(plan)
+    assert bench.live(DR).attributes["rotation"] == {"every": "180d"}
+    assert operations(bench.plan(*both(rotation={"every": "180d"}))) == []
+
+
+def test_what_a_replica_has_for_itself_is_changed_there(bench: Bench) -> None:
+    bench.converge(*both(description="a"))
+    primary = several(description="b")
+    changed = replica(primary, "dr", "fake.dr", aliases=["other"], labels={"place": "far"})
+    plan = bench.plan(primary, changed)
+    assert sorted(kinds(plan)) == [
+        (KEY, "set_attribute"),
+        (DR, "create_alias"),
+        (DR, "delete_alias"),
+        (DR, "put_labels"),
+        (DR, "set_attribute"),
+    ]
+    bench.converge(primary, changed)
+
+
+def test_drift_of_a_replica_is_its_own(bench: Bench) -> None:
+    bench.converge(*both())
+    bench.behind(PutLabels(DR, {"place": "moon"}, [], {"place": "dr"}))
+    (item,) = bench.plan(*both()).drift
+    assert (item.address, item.path, item.kind) == (DR, "labels:place", DriftKind.METADATA)
+    bench.converge(*both())
+
+
+def test_nobody_replicates_what_is_suspended(bench: Bench) -> None:
+    bench.converge(several(state="suspended"))
+    assert rules(bench.plan(*both(state="suspended"))) == {"KP-PLAN-016"}
+    plan = bench.plan(*both(state="active"))
+    assert kinds(plan)[:2] == [(KEY, "change_state"), (DR, "replicate_key")]
+    bench.converge(*both(state="active"))
+
+
+def test_a_family_that_is_suspended_is_complete_before(bench: Bench) -> None:
+    plan = bench.plan(*both(state="suspended"))
+    names = [name for _, name in kinds(plan)]
+    assert names.index("replicate_key") < names.index("change_state")
+    bench.converge(*both(state="suspended"))
+    assert bench.live(DR).state is KeyState.SUSPENDED
+
+
+# -- the primary -------------------------------------------------------------------------
+
+
+def test_another_primary_is_one_step_with_an_exact_way_back(bench: Bench) -> None:
+    bench.converge(*both())
+    plan = bench.plan(*both(primary="dr"))
+    (step,) = plan.steps
+    assert step.operation == ChangePrimary(KEY, KEY, DR)
+    assert step.inverse.grade is Grade.EXACT
+    assert step.inverse.operations == (ChangePrimary(KEY, DR, KEY),)
+    assert step.detail == f"{KEY} -> {DR}"
+    bench.converge(*both(primary="dr"))
+    assert bench.state.resources[KEY].attributes["primary"] == bench.live(DR).attributes["arn"]
+    assert "primary" in bench.state.resources[KEY].managed
+
+
+def test_the_replica_is_there_before_it_is_the_primary(bench: Bench) -> None:
+    plan = bench.plan(*both(primary="dr", rotation={"every": "365d"}))
+    assert [name for _, name in kinds(plan)][:2] == ["create_key", "replicate_key"]
+    made = next(step.number for step in plan.steps if step.operation.name == "replicate_key")
+    change = next(step for step in plan.steps if isinstance(step.operation, ChangePrimary))
+    assert made in change.depends_on
+    bench.converge(*both(primary="dr", rotation={"every": "365d"}))
+
+
+def test_a_replica_is_made_from_whatever_is_the_primary_now(bench: Bench) -> None:
+    bench.converge(*both(primary="dr"))
+    primary, dr = both(primary="dr")
+    us = replica(primary, "us", "fake.us")
+    (operation,) = operations(bench.plan(primary, dr, us))
+    assert (operation.target, operation.primary) == (US, DR)
+    bench.converge(primary, dr, us)
+
+
+def test_a_new_replica_comes_from_the_old_primary_before_it_changes(bench: Bench) -> None:
+    bench.converge(*both())
+    primary, dr = both(primary="dr")
+    us = replica(primary, "us", "fake.us")
+    plan = bench.plan(primary, dr, us)
+    assert [name for _, name in kinds(plan)] == ["replicate_key", "change_primary"]
+    bench.converge(primary, dr, us)
+
+
+def test_none_brings_the_primary_home_and_omitting_leaves_it(bench: Bench) -> None:
+    bench.converge(*both(primary="dr"))
+    assert [name for _, name in kinds(bench.plan(*both()))] == ["record_attributes"]
+    (operation,) = operations(bench.plan(*both(primary=None)))
+    assert operation == ChangePrimary(KEY, DR, KEY)
+    bench.converge(*both(primary=None))
+    fresh = Bench(plugin=fake_plugin(), places=("fake.dr",))
+    fresh.converge(*both(primary=None))
+
+
+def test_a_primary_changed_by_somebody_else_is_drift(bench: Bench) -> None:
+    bench.converge(*both(primary="dr"))
+    bench.behind(ChangePrimary(KEY, DR, KEY))
+    plan = bench.plan(*both(primary="dr"))
+    assert [(item.address, item.path) for item in plan.drift] == [(KEY, "primary")]
+    assert operations(plan) == [ChangePrimary(KEY, KEY, DR)]
+
+
+# -- leaving -----------------------------------------------------------------------------
+
+
+def test_a_protected_replica_is_not_destroyed_by_absence(bench: Bench) -> None:
+    bench.converge(*both())
+    plan = bench.plan(several())
+    assert [(item.rule, item.address) for item in plan.findings] == [("KP-PLAN-006", DR)]
+    assert f"from: '{DR}'" in plan.findings[0].advice
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_replica_leaves_in_stages_and_its_key_stays(bench: Bench, removed: bool) -> None:
+    terms = {} if removed else {"deletion": destroyable()}
+    bench.converge(*both(**terms))
+    named = {DR: "destroy"} if removed else {}
+    plan = bench.plan(several(**terms), removed=named)
+    assert operations(plan) == [
+        ChangeState(DR, KeyState.ACTIVE, KeyState.SUSPENDED),
+        ScheduleDeletion(DR, "30d"),
+    ]
+    bench.perform(plan)
+    assert bench.plan(several(**terms), removed=named).steps == ()
+    bench.plugin.clock.advance(WINDOW)
+    (forget,) = operations(bench.plan(several(**terms), removed=named))
+    assert isinstance(forget, ForgetKey)
+
+
+def test_a_replica_on_its_way_out_is_rescued(bench: Bench) -> None:
+    bench.converge(*both(deletion=destroyable()))
+    bench.perform(bench.plan(several(deletion=destroyable())))
+    plan = bench.plan(*both(deletion=destroyable()))
+    assert isinstance(plan.steps[0].operation, CancelDeletion)
+    assert not any(isinstance(item, ReplicateKey) for item in operations(plan))
+    bench.converge(*both(deletion=destroyable()))
+
+
+@pytest.mark.parametrize("primary", [None, "dr"])
+def test_replicas_go_first_and_the_primary_last(bench: Bench, primary: str | None) -> None:
+    bench.converge(*both(deletion=destroyable(), primary=primary))
+    first, last = (DR, KEY) if primary is None else (KEY, DR)
+    plan = bench.plan()
+    scheduled = [item.target for item in operations(plan) if isinstance(item, ScheduleDeletion)]
+    assert scheduled == [first]
+    held = next(change for change in plan.changes if change.address == last)
+    assert held.action is Action.UPDATE
+    assert "when its replicas are gone" in held.notes[0]
+    bench.perform(plan)
+    assert bench.live(last).state is KeyState.SUSPENDED
+    waiting = bench.plan()
+    assert waiting.steps == ()
+    assert (last, "deletion is scheduled") in [(due.address, due.what) for due in waiting.due]
+    bench.plugin.clock.advance(WINDOW)
+    again = bench.plan()
+    assert sorted(kinds(again)) == sorted([(first, "forget_key"), (last, "schedule_deletion")])
+    bench.perform(again)
+    bench.plugin.clock.advance(WINDOW)
+    bench.perform(bench.plan())
+    assert bench.state.resources == {}
+
+
+def test_removed_names_a_key_with_its_replicas(bench: Bench) -> None:
+    bench.converge(*both())
+    plan = bench.plan(removed={KEY: "forget"})
+    assert {change.address for change in plan.changes} == {KEY, DR}
+    bench.perform(plan)
+    assert bench.state.resources == {}
+
+
+def test_the_primary_does_not_leave_its_family(bench: Bench) -> None:
+    bench.converge(*both(deletion=destroyable(), primary="dr"))
+    plan = bench.plan(several(deletion=destroyable()))
+    assert "KP-PLAN-016" in rules(plan)
+    home = several(deletion=destroyable(), primary=None)
+    moved = bench.plan(home)
+    names = [name for _, name in kinds(moved)]
+    assert names.index("change_primary") < names.index("change_state")
+    bench.perform(moved)
+
+
+# -- moving, importing, choosing ---------------------------------------------------------
+
+
+def test_replicas_move_along_with_their_key(bench: Bench) -> None:
+    bench.converge(*both())
+    other = replace(several(), address=Address("key.n"))
+    there = replica(other, "dr", "fake.dr", aliases=["k"], labels={"place": "dr"})
+    plan = bench.plan(other, there, moved={"key.k": "key.n"})
+    assert {type(item) for item in operations(plan)} == {RenameKey}
+    bench.perform(plan)
+    assert bench.plan(other, there).steps == ()
+    assert set(bench.state.resources) == {other.address, there.address}
+
+
+def test_a_replica_that_exists_can_be_imported(bench: Bench) -> None:
+    bench.converge(*both())
+    identifier = bench.state.resources[DR].id
+    bench.perform(bench.plan(several(), removed={DR: "forget"}))
+    plan = bench.plan(*both(), imported={DR: identifier})
+    assert not any(isinstance(item, ReplicateKey) for item in operations(plan))
+    bench.perform(plan)
+    assert bench.plan(*both()).steps == ()
+
+
+def test_a_target_brings_replicas_and_their_key(bench: Bench) -> None:
+    plan = bench.plan(*both(), targets=("key.k",))
+    assert {step.address for step in plan.steps} == {KEY, DR}
+    assert {step.address for step in bench.plan(*both(), targets=(DR,)).steps} == {KEY, DR}
+    assert {step.address for step in bench.plan(*both(), excludes=(DR,)).steps} == {KEY}
+
+
+def test_steps_on_a_replica_rest_on_what_was_seen_there(bench: Bench) -> None:
+    bench.converge(*both(description="a"))
+    plan = bench.plan(*both(description="b"))
+    expected = {step.address: step.expects for step in plan.steps}
+    assert expected == {KEY: bench.live(KEY).fingerprint, DR: bench.live(DR).fingerprint}
+    assert {type(step.operation) for step in plan.steps} == {SetAttribute}
