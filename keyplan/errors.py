@@ -82,9 +82,13 @@ class PlanFileError(KeyplanError):
 
 
 class StateError(KeyplanError):
-    """The state is unreadable, breaks an invariant, or was made by a newer keyplan."""
+    """The state is unreadable, breaks an invariant, or was made by a newer keyplan.
+
+    `unsaved` is a finished state, encoded, that the store did not take.
+    """
 
     error_class = "state"
+    unsaved: bytes | None = None
 
 
 class JournalError(StateError):
