@@ -37,6 +37,7 @@ def s3_server(s3_session: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     s3_session.faults.clear()
+    s3_session.ignores_conditions = False
     return s3_session
 
 

@@ -24,7 +24,8 @@ class Fault:
     """What happens to the next `count` requests of a method whose path has `part`.
 
     `request lost` and `answer lost` cut the connection before and after the effect; `500`
-    and `503` are answered before, `500 after` after; `403` denies. `then` is called first.
+    `503` are answered before, `500 after` after; `403` denies. `then` is called first, and is
+    all that happens where `kind` is empty.
     """
 
     kind: str
@@ -67,6 +68,7 @@ class S3Server:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._one_at_a_time = Lock()
         self.faults: list[Fault] = []
+        self.ignores_conditions = False
         self.requests: list[tuple[str, str]] = []
         self._server = make_server("127.0.0.1", 0, self._answer, True, request_handler=Quiet)
         self._server.daemon_threads = True
@@ -102,14 +104,16 @@ class S3Server:
         fault = self._fault(method, path)
         if fault is not None and fault.then is not None:
             fault.then()
-        if fault is None or fault.kind in {"answer lost", "500 after"}:
-            answer = start if fault is None else (lambda *_: None)
+        kind = fault.kind if fault is not None else ""
+        if self.ignores_conditions:
+            environ = {k: v for k, v in environ.items() if not k.startswith("HTTP_IF_")}
+        if kind in {"", "answer lost", "500 after"}:
             with self._one_at_a_time:
-                found = list(self._moto(environ, answer))
-            if fault is None:
+                found = list(self._moto(environ, (lambda *_: None) if kind else start))
+            if not kind:
                 return found
-        if fault.kind in _ERRORS:
-            return _refusal(start, *_ERRORS[fault.kind])
+        if kind in _ERRORS:
+            return _refusal(start, *_ERRORS[kind])
         environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
         raise ConnectionAbortedError
 
