@@ -25,7 +25,7 @@ from keyplan.planning.intents import Destroy, KeyDiff, Move, Rescue, Schedule
 from keyplan.plans.changes import AccessChange
 from keyplan.plans.plan import Step
 from keyplan.rules.lockout import PolicyStage
-from keyplan.sdk.provider import Plugin
+from keyplan.sdk.provider import Plugin, PolicyReview
 
 _Row: TypeAlias = tuple[str, tuple[str, ...], str | None, str | None, bool]
 """Principal, operations, limits before, limits after, whether it may be wider."""
@@ -36,13 +36,18 @@ _Access: TypeAlias = "tuple[Value, Value, str] | None"
 
 @dataclass(slots=True)
 class AccessView:
-    """Access as the plugins of a stack see it, remembered per policy text."""
+    """Access as the plugins of a stack see it, remembered per policy text.
+
+    `callers` are the principals that act, by provider instance.
+    """
 
     plugins: Mapping[str, Plugin]
     principals: Mapping[Address, Principal]
+    callers: Mapping[str, str] = field(default_factory=dict)
     _atoms: dict[tuple[str, str], Sequence[Atom]] = field(default_factory=dict)
     _rows: dict[tuple[str, str, str], tuple[_Row, ...]] = field(default_factory=dict)
     _names: dict[tuple[str, str], str] = field(default_factory=dict)
+    _reviews: dict[tuple[str, str], PolicyReview | None] = field(default_factory=dict)
 
     def atoms(self, provider: str, policy: Value, grants: Mapping[str, Value]) -> Sequence[Atom]:
         """The atoms of a policy and grants on a provider."""
@@ -50,6 +55,14 @@ class AccessView:
         if key not in self._atoms:
             self._atoms[key] = self.plugins[provider].access(policy, grants)
         return self._atoms[key]
+
+    def review(self, provider: str, policy: Value) -> PolicyReview | None:
+        """What a provider's own rules say about a policy that is to be put."""
+        key = (provider, canonical_json(policy))
+        if key not in self._reviews:
+            caller = self.callers.get(provider, "")
+            self._reviews[key] = self.plugins[provider].review_policy(policy, caller)
+        return self._reviews[key]
 
     def rows(self, provider: str, before: _Access, after: _Access) -> tuple[_Row, ...]:
         """What changes for whom between two states of access of a key."""
@@ -196,5 +209,9 @@ def policy_stages(
         diff = diffs.get(step.address)
         position = diff.desired.position("policies") if diff and diff.desired else None
         yield PolicyStage(
-            step.address, step.number, view.atoms(step.provider, policy, {}), position
+            step.address,
+            step.number,
+            view.atoms(step.provider, policy, {}),
+            position,
+            view.review(step.provider, policy),
         )

@@ -171,7 +171,11 @@ def _gather(
         },
         wanted=wanted,
         chosen=chosen,
-        view=AccessView(plugins, graph.principals),
+        view=AccessView(
+            plugins,
+            graph.principals,
+            {name: session.identity.principal for name, session in sessions.items()},
+        ),
         primaries=primaries(world.live),
         options=options,
         context=context,
@@ -355,7 +359,7 @@ def _lockout_line(proof: LockoutProof, inputs: _Inputs) -> str:
     """The sentence under the access section; empty when no policy is touched."""
     if not proof.stages:
         return ""
-    if proof.findings:
+    if proof.failed:
         return "Lockout check: FAILED, see findings."
     names = {
         inputs.view.name(instance, who) or who

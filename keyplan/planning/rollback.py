@@ -98,7 +98,11 @@ def make_rollback_plan(
         notes=_notes(undoing),
         now=context.now,
     )
-    view = AccessView({name: item.located for name, item in sessions.items()}, principals)
+    view = AccessView(
+        {name: item.located for name, item in sessions.items()},
+        principals,
+        {name: item.identity.principal for name, item in sessions.items()},
+    )
     graph = ResourceGraph(stack, principals=principals)
     changes = resource_changes(diffs, steps, graph, snapshot.state)
     proof = prove_no_lockout(policy_stages(steps, diffs, view))
@@ -233,6 +237,6 @@ def _lockout_line(proof: LockoutProof) -> str:
     """The sentence under the access section; empty when no policy is touched."""
     if not proof.stages:
         return ""
-    if proof.findings:
+    if proof.failed:
         return "Lockout check: FAILED, see findings."
     return "Lockout check: proved after each step."

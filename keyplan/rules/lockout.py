@@ -4,8 +4,10 @@ A policy only takes effect whole, so the policies that are ever in force during 
 and any rollback of a prefix of it are exactly those before and after each step.
 Proving each of them is proving every prefix.
 
-Rule: administering counts only if it holds whatever the situation: an allow of
-`set_policy` with no condition and no end, and no deny that could fall on it.
+Rules: administering counts only if it holds whatever the situation: an allow of
+`set_policy` with no condition and no end, and no deny that could fall on it. Where the
+provider judges its own policies (`Plugin.review_policy`), its word stands in place of the
+atoms, and what it objects to is said once for all keys.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ from keyplan.diagnostics import Position, Severity
 from keyplan.model.address import Address
 from keyplan.model.policies import Effect
 from keyplan.plans.findings import Finding
+from keyplan.sdk.provider import PolicyProblem, PolicyReview
+
+LOCKED_OUT = "KP-LOCK-001"
 
 CONTROL = "set_policy"
 """Whoever may set the policy can give themselves everything else."""
@@ -25,21 +30,33 @@ CONTROL = "set_policy"
 
 @dataclass(frozen=True, slots=True)
 class PolicyStage:
-    """One policy that is in force at some moment: after step `step`, on key `address`."""
+    """One policy that is in force at some moment: after step `step`, on key `address`.
+
+    `review` is the provider's own judgement, if it has one.
+    """
 
     address: Address
     step: int
     atoms: Sequence[Atom]
     position: Position | None = None
+    review: PolicyReview | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LockoutProof:
-    """`always` are the principals that can administer in every stage; findings where nobody can."""
+    """`always` are the principals that can administer in every stage.
+
+    `findings` are of stages in which nobody can, and what providers object to.
+    """
 
     findings: tuple[Finding, ...] = ()
     always: frozenset[str] = frozenset()
     stages: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether somebody must be locked out for it to go on."""
+        return any(finding.rule == LOCKED_OUT for finding in self.findings)
 
 
 def administrators(atoms: Iterable[Atom]) -> frozenset[str]:
@@ -61,19 +78,37 @@ def prove_no_lockout(stages: Iterable[PolicyStage]) -> LockoutProof:
     """Check every stage."""
     findings: list[Finding] = []
     always: frozenset[str] | None = None
+    objections: dict[PolicyProblem, list[PolicyStage]] = {}
     count = 0
     for stage in stages:
         count += 1
-        able = administrators(stage.atoms)
+        for problem in stage.review.problems if stage.review else ():
+            objections.setdefault(problem, []).append(stage)
+        able = stage.review.administrators if stage.review else administrators(stage.atoms)
         always = able if always is None else always & able
         if not able:
             findings.append(_locked_out(stage))
+    findings += [_objection(problem, where) for problem, where in objections.items()]
     return LockoutProof(tuple(findings), always or frozenset(), count)
+
+
+def _objection(problem: PolicyProblem, where: Sequence[PolicyStage]) -> Finding:
+    """One finding, however many keys share the policy."""
+    first, others = where[0], len({stage.address for stage in where}) - 1
+    on = f"{first.address} and {others} more" if others else str(first.address)
+    return Finding(
+        problem.code,
+        problem.level,
+        f"the policy of {on}: {problem.message}",
+        first.address,
+        first.position,
+        problem.advice,
+    )
 
 
 def _locked_out(stage: PolicyStage) -> Finding:
     return Finding(
-        "KP-LOCK-001",
+        LOCKED_OUT,
         Severity.ERROR,
         f"nobody could administer {stage.address} after step {stage.step}",
         stage.address,

@@ -32,6 +32,7 @@ SECTIONS = (
     ("KP-CAP", "What a provider can do"),
     ("KP-PLAN", "Plans"),
     ("KP-LOCK", "Lockout"),
+    ("KP-KPOL", "Key policies of AWS"),
     ("KP-BACK", "Rollback"),
     ("KP-STATE", "States"),
     ("KP-STORE", "Stores"),

@@ -78,6 +78,89 @@ OTHERS = {
             "support could repair it."
         ),
     ),
+    "KP-LOCK-002": (
+        "Whether the caller may go on is not known",
+        (
+            "The key policy delegates to the account, and who applies usually cannot read its own"
+            " rights in IAM. AWS checks exactly this when the policy is put, and refuses what "
+            "would lock the caller out."
+        ),
+    ),
+    "KP-KPOL-001": (
+        "A key policy is too long",
+        "KMS takes 32,768 bytes; from 80 % on it is a warning.",
+    ),
+    "KP-KPOL-002": (
+        "A key policy holds a character that KMS refuses",
+        "KMS takes tab, line feed, carriage return and the printable characters of Latin-1.",
+    ),
+    "KP-KPOL-003": (
+        "The caller could not set the policy again",
+        (
+            "Nothing in the new policy allows it to whoever applies, or a deny takes it: AWS "
+            "refuses such a policy."
+        ),
+    ),
+    "KP-KPOL-004": (
+        "A key policy cannot be repaired, or only by principals that can be deleted",
+        (
+            "Without the account, a key is lost to everybody when the principals that administer "
+            "it are deleted; only AWS Support can help then."
+        ),
+    ),
+    "KP-KPOL-006": (
+        "An allow with NotPrincipal",
+        "It allows everybody else, in every account.",
+    ),
+    "KP-KPOL-007": (
+        "Everybody in every account is allowed",
+        (
+            "`principals: any` names everybody there is. A condition counts if it fails for "
+            "strangers: account, organisation, network, ARN, without wildcards."
+        ),
+    ),
+    "KP-KPOL-008": (
+        "A key policy names what there is not, or can never match",
+        (
+            "An action, an operator or a condition key is unknown, or the action has no such key:"
+            " AWS refuses the policy, or that part never applies."
+        ),
+    ),
+    "KP-KPOL-009": (
+        "ForAllValues on a key with one value",
+        "It holds where the key is missing; on the encryption context KMS refuses it.",
+    ),
+    "KP-KPOL-010": (
+        "ForAllValues without a test that the key is there",
+        "It holds where the key is missing.",
+    ),
+    "KP-KPOL-011": (
+        "A deny without a second factor spares long-term keys",
+        "Their calls do not say whether there was a second factor, and `Bool` then does not match.",
+    ),
+    "KP-KPOL-012": (
+        "A key policy names a principal that is deleted",
+        (
+            "AWS shows the unique id (`AROA...`, `AIDA...`) of a role or user that is gone; a new"
+            " one of the same name is not it."
+        ),
+    ),
+    "KP-KPOL-015": (
+        "One principal can both set the policy and use the key",
+        "Separation of duties: who decides about access should not have it.",
+    ),
+    "KP-KPOL-016": (
+        "A principal may grant every use of the key",
+        "`kms:CreateGrant` from a policy lets it grant any operation to anybody.",
+    ),
+    "KP-KPOL-017": (
+        "A service may use the key for anybody",
+        "Without the source, a service can be made to act for somebody else's resources.",
+    ),
+    "KP-KPOL-018": (
+        "A principal of another account, without a limit",
+        "Nothing says which organisation it must belong to, where it comes from, or when it ends.",
+    ),
     "KP-PLAN-001": (
         "What a key is made with cannot change",
         (
@@ -299,6 +382,24 @@ REMEDIES = {
     "KP-LANG-015": "Make a file of each document.",
     "KP-LANG-016": "Put the name of a block around it.",
     "KP-LOCK-001": "Name a principal in `administrators` of a policy that is in force on the key.",
+    "KP-LOCK-002": "Nothing, if IAM of the account allows the caller `kms:PutKeyPolicy`.",
+    "KP-KPOL-001": "Name fewer principals: a role for many, or grants in place of statements.",
+    "KP-KPOL-002": "Replace the character that is named.",
+    "KP-KPOL-003": "Name the role that applies among the administrators, or let a deny spare it.",
+    "KP-KPOL-004": "Write `aws: {account: recovery}` on the policy.",
+    "KP-KPOL-006": "Name those who are meant.",
+    "KP-KPOL-007": "Add `when: {account: ...}` or `{org: ...}`, or name principals.",
+    "KP-KPOL-008": "Correct the name, or split the statement.",
+    "KP-KPOL-009": "Use the operator without `ForAllValues`.",
+    "KP-KPOL-010": 'Add `Null: {<key>: "false"}`.',
+    "KP-KPOL-011": "Use `BoolIfExists`.",
+    "KP-KPOL-012": "Take the id out of the policy, or name the new principal.",
+    "KP-KPOL-015": "Let one administer and another use it.",
+    "KP-KPOL-016": (
+        "Allow it for services only, or with a native condition on `kms:GrantOperations`."
+    ),
+    "KP-KPOL-017": "Add a native condition on `aws:SourceArn` or `aws:SourceAccount`.",
+    "KP-KPOL-018": "Add `org`, `source_vpc` or `expires_at`.",
     "KP-PLAN-001": "Keep the key, declare a successor, and move the alias in a later change.",
     "KP-PLAN-002": "Remove the key until `import` is there.",
     "KP-PLAN-003": "Find out who destroyed it. To go on: `removed` with `mode: forget`.",

@@ -107,13 +107,17 @@ def _names(statement: Mapping[str, Any], tests: list[_Test]) -> Iterator[Problem
     actions = texts(statement.get("Action")) + texts(statement.get("NotAction"))
     for action in actions:
         if not is_action(action):
-            yield _problem(8, Severity.WARNING, f"{action} is no action of KMS", _SPELLING)
+            yield Problem(
+                "KP-KPOL-008", Severity.WARNING, f"{action} is no action of KMS", _SPELLING
+            )
     for test in tests:
         if test.operator is None:
-            yield _problem(8, Severity.ERROR, f"{test.written} is no operator of IAM", _SPELLING)
+            yield Problem(
+                "KP-KPOL-008", Severity.ERROR, f"{test.written} is no operator of IAM", _SPELLING
+            )
         if not is_key(test.key):
             summary = f"{spell_key(test.key)} is no condition key that KMS knows"
-            yield _problem(8, Severity.WARNING, summary, _SPELLING)
+            yield Problem("KP-KPOL-008", Severity.WARNING, summary, _SPELLING)
         if test.key.startswith(_CONTEXT) and not _absent_holds(test):
             yield from _dead(statement, test)
 
@@ -136,8 +140,8 @@ def _dead(statement: Mapping[str, Any], test: _Test) -> Iterator[Problem]:
         and not carries_context(spell_action(action), symmetric=True)
     )
     if lacking:
-        yield _problem(
-            8,
+        yield Problem(
+            "KP-KPOL-008",
             Severity.WARNING,
             f"{', '.join(lacking)} has no {spell_key(test.key)}: this part never applies",
             "Put these actions into a statement without the condition.",
@@ -151,16 +155,22 @@ def _sets(tests: list[_Test]) -> Iterator[Problem]:
         key = spell_key(test.key)
         if test.key.startswith(_CONTEXT):
             summary = f"KMS refuses ForAllValues on {key}: it holds where the key is missing"
-            yield _problem(9, Severity.ERROR, summary, "Use the operator without ForAllValues.")
+            yield Problem(
+                "KP-KPOL-009", Severity.ERROR, summary, "Use the operator without ForAllValues."
+            )
         elif test.key not in MULTIVALUED:
             summary = f"ForAllValues on {key}, which has one value, holds where it is missing"
-            yield _problem(9, Severity.WARNING, summary, "Use the operator without ForAllValues.")
+            yield Problem(
+                "KP-KPOL-009", Severity.WARNING, summary, "Use the operator without ForAllValues."
+            )
         elif not any(
             other.operator and other.operator.base == "Null" and other.key == test.key
             for other in tests
         ):
             summary = f"ForAllValues on {key} holds where it is missing"
-            yield _problem(10, Severity.WARNING, summary, f'Add `Null: {{"{key}": "false"}}`.')
+            yield Problem(
+                "KP-KPOL-010", Severity.WARNING, summary, f'Add `Null: {{"{key}": "false"}}`.'
+            )
 
 
 def _second_factor(tests: list[_Test]) -> Iterator[Problem]:
@@ -168,8 +178,8 @@ def _second_factor(tests: list[_Test]) -> Iterator[Problem]:
         if (test.written, test.key) == ("Bool", "aws:multifactorauthpresent") and (
             "false" in test.values
         ):
-            yield _problem(
-                11,
+            yield Problem(
+                "KP-KPOL-011",
                 Severity.WARNING,
                 "the deny without a second factor spares calls with long-term keys, which do "
                 "not say whether there was one",
@@ -182,15 +192,15 @@ def _second_factor(tests: list[_Test]) -> Iterator[Problem]:
 
 def _everybody(statement: Mapping[str, Any], tests: list[_Test]) -> Iterator[Problem]:
     if "NotPrincipal" in statement:
-        yield _problem(
-            6,
+        yield Problem(
+            "KP-KPOL-006",
             Severity.ERROR,
             "an allow with NotPrincipal is an allow for everybody else in the world",
             "Name those who are meant.",
         )
     elif ANYONE in names_in(statement, "Principal") and not _limited(tests, _ORIGINS):
-        yield _problem(
-            7,
+        yield Problem(
+            "KP-KPOL-007",
             Severity.ERROR,
             "everybody is allowed, in every account: no condition says whose callers",
             "Add a condition on the account, the organisation or the network (`account`, "
@@ -208,8 +218,8 @@ def _services(statement: Mapping[str, Any], tests: list[_Test]) -> Iterator[Prob
             test.key in _SOURCES and test.operator and not test.operator.negated for test in tests
         )
     ):
-        yield _problem(
-            17,
+        yield Problem(
+            "KP-KPOL-017",
             Severity.WARNING,
             f"{', '.join(names)} may use the key for anybody's resources",
             "Add a native condition on aws:SourceArn or aws:SourceAccount.",
@@ -221,8 +231,8 @@ def _duties(statement: Mapping[str, Any]) -> Iterator[Problem]:
     if people and _covered(statement, SET_POLICY):
         used = [action for action in _CRYPTOGRAPHY if _covered(statement, action)]
         if used:
-            yield _problem(
-                15,
+            yield Problem(
+                "KP-KPOL-015",
                 Severity.WARNING,
                 f"{_few(people)} can both set the policy and use the key",
                 "Let one administer and another use it.",
@@ -238,8 +248,8 @@ def _grants(statement: Mapping[str, Any], tests: list[_Test]) -> Iterator[Proble
         and _covered(statement, _CREATE_GRANT)
         and not (_covered(statement, SET_POLICY))
     ):
-        yield _problem(
-            16,
+        yield Problem(
+            "KP-KPOL-016",
             Severity.WARNING,
             f"{_few(people)} may grant every use of the key to anybody",
             "Allow it for services only (`when: {services: [...]}`), or with a native "
@@ -260,8 +270,8 @@ def _foreigners(
         name for name in names_in(statement, "Principal") if account_of(name) not in ("", account)
     ]
     if foreign:
-        yield _problem(
-            18,
+        yield Problem(
+            "KP-KPOL-018",
             Severity.WARNING,
             f"{_few(foreign)} of another account is allowed, with no organisation, network or end",
             "Add `org`, `source_vpc` or `expires_at`.",
@@ -271,7 +281,3 @@ def _foreigners(
 def _few(names: list[str]) -> str:
     shown = ", ".join(sorted(names)[:2])
     return shown if len(names) <= 2 else f"{shown} and {len(names) - 2} more"
-
-
-def _problem(number: int, level: Severity, message: str, advice: str) -> Problem:
-    return Problem(f"KP-KPOL-{number:03}", level, message, advice)
