@@ -22,6 +22,7 @@ from keyplan.model.address import Address
 from keyplan.model.principals import Principal
 from keyplan.planning.planner import PlanContext
 from keyplan.planning.rollback import Past, head_of, make_rollback_plan, residue_of
+from keyplan.planning.rollback_serial import make_serial_plan
 from keyplan.plans.findings import BrakeName, Finding
 from keyplan.plans.plan import Plan
 from keyplan.plans.recovery import RecoveryReport
@@ -120,6 +121,28 @@ def plan_run_rollback(workspace: Workspace, run: str) -> PlanResult:
     with workspace.sessions(_providers(entries), read_only=True) as sessions:
         plan = make_rollback_plan(
             Past(head, entries, before),
+            snapshot,
+            sessions,
+            stack=workspace.settings.stack,
+            principals=_principals(workspace),
+            context=_context(workspace),
+        )
+    return PlanResult(plan, workspace.clock.monotonic() - started, ())
+
+
+def plan_serial_rollback(workspace: Workspace, serial: int) -> PlanResult:
+    """Plan the way back to the state of an earlier serial.
+
+    Raises `StateError` if that state is not kept (it says which are), `BusyError` for an
+    open run, and the errors of store and providers.
+    """
+    started = workspace.clock.monotonic()
+    snapshot = workspace.idle_snapshot()
+    earlier = state_at(workspace.store, serial, lineage=snapshot.state.lineage)
+    both = (*earlier.resources.values(), *snapshot.state.resources.values())
+    with workspace.sessions({item.provider for item in both}, read_only=True) as sessions:
+        plan = make_serial_plan(
+            earlier,
             snapshot,
             sessions,
             stack=workspace.settings.stack,

@@ -63,9 +63,9 @@ def elsewhere(run: str, address: Address) -> Finding:
     return _conflict(address, f"{address}, which run {run} changed, has another address by now")
 
 
-def taken(run: str, address: Address, holder: Address) -> Finding:
+def taken(then: str, address: Address, holder: str) -> Finding:
     """The address or the key came to be somebody else's."""
-    what = f"{address} cannot come back as run {run} found it: {holder} is in its place"
+    what = f"{address} cannot come back as {then} had it: {holder} is in its place"
     return _conflict(address, what)
 
 
@@ -94,8 +94,19 @@ def left(effect: Effect) -> Finding:
     return Finding(LEFT, Severity.WARNING, what, operation.target)
 
 
+def not_back(address: Address, what: str) -> Finding:
+    """Something of an earlier state that no operation brings back."""
+    return Finding(LEFT, Severity.WARNING, f"{address}: {what}", address)
+
+
+def newer(address: Address) -> Finding:
+    """A key that an earlier state did not know."""
+    what = f"{address} is newer than that state: it stays, suspended and tracked in the state"
+    return Finding(RESIDUE, Severity.NOTE, what, address)
+
+
 def on_the_way_out(run: Run, present: Present, drafts: Iterable[Draft]) -> Iterator[Finding]:
-    """Keys whose deletion somebody scheduled since: until that is cancelled, nothing is possible."""
+    """Keys whose deletion was scheduled since: until that is cancelled, nothing can be done."""
     first: dict[Address, Draft] = {}
     for draft in drafts:
         if is_remote(draft.operation):

@@ -69,6 +69,10 @@ class _Undo:
     findings: list[Finding] = field(default_factory=list)
     settled: dict[Address, Settlement] = field(default_factory=dict)
 
+    @property
+    def _then(self) -> str:
+        return f"the state before run {self.run.name}"
+
     def all(self) -> Undoing:
         chains = Chains(self.run, self.present)
         effects = self.run.effects
@@ -168,10 +172,10 @@ class _Undo:
                     back = settlement_back(None, before)
                     yield self._draft(effect, inverse, self._in_time(inverse, back, target))
                 elif held is None or held.id != key_id:
-                    self.findings.append(say.taken(self.run.name, target, holder or target))
+                    self.findings.append(say.taken(self._then, target, holder or "another key"))
             case RenameKey(source=source) if held is not None and held.id == key_id:
                 if source in resources:
-                    self.findings.append(say.taken(self.run.name, source, source))
+                    self.findings.append(say.taken(self._then, source, "another key"))
                     return
                 back = settlement_back(effect.after.get(target), effect.before.get(source))
                 yield self._draft(effect, inverse, back)
