@@ -125,7 +125,14 @@ class Workspace:
             settings = plugin.settings_model.model_validate(dict(block.settings))
         except ValidationError as error:
             raise ConfigurationError(_refused(block, error)) from None
-        return plugin.open(settings, stack=self.root, environment=self.environment)
+        store = plugin.open(settings, stack=self.root, environment=self.environment)
+        return store if block.sealed is None else self._sealed(store, block.sealed)
+
+    def _sealed(self, store: Store, settings: Mapping[str, object]) -> Store:
+        from keyplan.session import sealed_settings as sealed  # noqa: PLC0415  (cryptography)
+
+        checked = sealed.SealedSettings.model_validate(dict(settings))
+        return sealed.seal(store, checked, stack=self.root, environment=self.environment)
 
     def snapshot(self) -> StateSnapshot:
         """The state as it is now; a fresh lineage if there is none yet."""

@@ -148,6 +148,11 @@ _DECLARATIONS = {
         "Replicas are copies that the service makes in other places of its own, one in each; "
         "only a key with `multi_region: true` can have them.",
     ),
+    "KP-DECL-038": CodeInfo(
+        "What seals the state cannot be used",
+        "`sealed` beside a store takes a passphrase from a variable or a file, or the path of a "
+        "key file, and one of the two. The value is not repeated: it might be a secret.",
+    ),
     "KP-DECL-036": CodeInfo(
         "A sensitive value would be kept or shown",
         "The value of a variable with `sensitive: true` decides, and is never written: not to "

@@ -89,7 +89,7 @@ KEYPLAN = Record(
         Field(
             "state",
             Table(Plain(), NAME, "the name of a store"),
-            "Where the state is kept: one store.",
+            "Where the state is kept: one store, and `sealed` beside it to encrypt it.",
             Kind.LITERAL,
         ),
         Field(

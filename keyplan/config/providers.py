@@ -25,6 +25,8 @@ def check_settings(
     entry: Entry,
     label: str,
     report: Report,
+    *,
+    code: str = "KP-DECL-023",
 ) -> dict[str, Value] | None:
     """The settings that were given, in the model's canonical JSON form; `None` after a report."""
     from pydantic import ValidationError  # noqa: PLC0415  # takes 60 ms; only stacks need it
@@ -33,7 +35,9 @@ def check_settings(
         checked = model.model_validate(dict(settings))
     except ValidationError as error:
         for found in error.errors(include_url=False, include_input=False, include_context=False):
-            _Complaint(model, entry, label, report).add(found["type"], found["loc"], found["msg"])
+            _Complaint(model, entry, label, report, code).add(
+                found["type"], found["loc"], found["msg"]
+            )
         return None
     result: dict[str, Value] = checked.model_dump(mode="json", exclude_unset=True, by_alias=True)
     return result
@@ -47,6 +51,7 @@ class _Complaint:
     entry: Entry
     label: str
     report: Report
+    code: str
 
     def add(self, kind: str, path: tuple[int | str, ...], message: str) -> None:
         """One complaint; `kind` and `path` are the model's own."""
@@ -55,17 +60,17 @@ class _Complaint:
         name = ".".join([self.label, *(str(part) for part in shown)])
         if kind == "extra_forbidden" and path:
             self.report.error(
-                "KP-DECL-023",
+                self.code,
                 place,
                 f"{name} is not a setting",
                 advice=suggest_or_list(str(path[-1]), _settings(self.model, path[:-1]), "Settings"),
             )
         elif kind == "missing":
-            self.report.error("KP-DECL-023", place, f"{name} is missing", advice=f"Add {path[-1]}.")
+            self.report.error(self.code, place, f"{name} is missing", advice=f"Add {path[-1]}.")
         elif kind == "model_type":
             fields = ", ".join(_settings(self.model, path))
             self.report.error(
-                "KP-DECL-023",
+                self.code,
                 _without_value(place),
                 f"{name} is a map, and this is none",
                 advice=f"Write a map with {fields}." if fields else "",
@@ -73,7 +78,7 @@ class _Complaint:
             )
         else:
             self.report.error(
-                "KP-DECL-023", place, f"{name} cannot have this value", why=_lower(message)
+                self.code, place, f"{name} cannot have this value", why=_lower(message)
             )
 
 

@@ -19,6 +19,9 @@ from keyplan.model.stack import ProviderBlock, Safety, Stack, StackMode, StoreBl
 from keyplan.model.values import Value
 from keyplan.sdk.provider import Plugin
 
+SEALED = "sealed"
+"""Stands beside a store in `keyplan.state` and is none."""
+
 
 def read_stack_block(name: str, entries: Mapping[str, Entry], report: Report) -> Stack:
     """The stack as its `keyplan` block describes it; what was reported keeps its default."""
@@ -68,16 +71,34 @@ def check_version(entries: Mapping[str, Entry], report: Report) -> None:
 def _store(block: Decoded | None, entry: Entry | None, report: Report) -> StoreBlock:
     if not isinstance(block, dict) or entry is None:
         return StoreBlock()
-    if len(block) != 1:
+    stores = [name for name in block if name != SEALED]
+    if len(stores) != 1:
         report.error(
             "KP-DECL-003",
             at_key(entry),
-            f"keyplan.state names {len(block) or 'no'} stores",
-            advice="Name one: `state: {local: {path: keyplan.state.json}}`.",
+            f"keyplan.state names {len(stores) or 'no'} stores",
+            advice="Name one: `state: {local: {path: keyplan.state.json}}`."
+            + (" `sealed` is none: it stands beside one." if SEALED in block else ""),
         )
         return StoreBlock()
-    name, settings = next(iter(block.items()))
-    return StoreBlock(name, settings if isinstance(settings, dict) else {}, at_key(entry).position)
+    (name,) = stores
+    settings = block[name]
+    return StoreBlock(
+        name,
+        settings if isinstance(settings, dict) else {},
+        at_key(entry).position,
+        _sealed(block[SEALED], entry, report) if SEALED in block else None,
+    )
+
+
+def _sealed(settings: Value, entry: Entry, report: Report) -> dict[str, Value] | None:
+    """What opens a sealed store; `None` after a report."""
+    from keyplan.session.sealed_settings import SealedSettings  # noqa: PLC0415  (cryptography)
+
+    inner = entry.value.entries[SEALED] if isinstance(entry.value, MapNode) else entry
+    given = settings if isinstance(settings, dict) else {}
+    label = f"keyplan.state.{SEALED}"
+    return check_settings(SealedSettings, given, inner, label, report, code="KP-DECL-038")
 
 
 def _safety(fields: Mapping[str, Value]) -> Safety:

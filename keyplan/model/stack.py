@@ -32,11 +32,15 @@ class Safety:
 
 @dataclass(frozen=True, slots=True)
 class StoreBlock:
-    """`state: {local: {path: keyplan.state.json}}`, settings not yet validated."""
+    """`state: {local: {path: keyplan.state.json}}`, settings not yet validated.
+
+    `sealed` says what opens it where what the store keeps is encrypted.
+    """
 
     name: str = "local"
     settings: Mapping[str, Value] = field(default_factory=dict)
     position: Position | None = None
+    sealed: Mapping[str, Value] | None = None
 
 
 @dataclass(frozen=True, slots=True)

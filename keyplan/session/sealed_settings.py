@@ -21,7 +21,9 @@ from keyplan.state.unlocking import Opener
 class Passphrase(BaseModel):
     """Where the passphrase is: `{env: NAME}` or `{file: PATH}`, relative to the stack."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"minProperties": 1, "maxProperties": 1}
+    )
 
     env: str = ""
     file: str = Field(default="", pattern=r"^[^\x00]*$")
@@ -36,7 +38,9 @@ class Passphrase(BaseModel):
 class SealedSettings(BaseModel):
     """Either a passphrase or a key file of 32 random bytes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"minProperties": 1, "maxProperties": 1}
+    )
 
     passphrase: Passphrase | None = None
     key_file: str = Field(default="", pattern=r"^[^\x00]*$")

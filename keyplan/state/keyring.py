@@ -19,9 +19,10 @@ from typing import Any
 
 from keyplan.errors import StoreError
 from keyplan.state.sealing import FORMAT, KEY_SIZE, SALT_SIZE, box, unbox
+from keyplan.state.snapshot import KEYRING
 from keyplan.state.unlocking import Opener
 
-PREFIX = "keyring-"
+PREFIX = KEYRING
 
 _PURPOSE = b"keyplan sealed key ring"
 

@@ -16,6 +16,9 @@ from keyplan.state.integrity import verify
 from keyplan.state.journal import read_journal
 from keyplan.state.model import State, StateSnapshot
 
+KEYRING = "keyring-"
+"""How the logs are called that keep the keys of a sealed store: they are no runs."""
+
 LeaseT_contra = TypeVar("LeaseT_contra", contravariant=True)
 
 
@@ -75,7 +78,8 @@ def load_snapshot(store: ReadableStore, *, new_lineage: Callable[[], str]) -> St
     if state is not None:
         verify(state)
     closed = () if state is None else state.closed_runs
-    open_run = min((log for log in store.open_logs() if log not in closed), default=None)
+    runs = (log for log in store.open_logs() if not log.startswith(KEYRING))
+    open_run = min((log for log in runs if log not in closed), default=None)
     if state is None:
         begun = None if open_run is None else _lineage(store.read_log(open_run), open_run)
         state = State(lineage=begun or new_lineage())

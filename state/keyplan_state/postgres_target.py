@@ -33,7 +33,9 @@ _WAIT = {
 class Place(BaseModel):
     """Where the address of the database is: `{env: NAME}` or `{file: PATH}`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"minProperties": 1, "maxProperties": 1}
+    )
 
     env: str = ""
     file: str = Field(default="", pattern=r"^[^\x00]*$")

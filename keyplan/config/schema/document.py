@@ -166,17 +166,23 @@ class _Document:
         return {"type": "object", "properties": kinds, "additionalProperties": False}
 
     def _keyplan(self, block: Field) -> Schema:
+        from keyplan.session.sealed_settings import SealedSettings  # noqa: PLC0415  (cryptography)
+
         found = shape_schema(block.shape, Site((block.name,), block.kind))
         stores = {
             name: self._settings(f"state.{name}", model)
             for name, model in sorted(self._installed.stores.items())
         }
+        stores["sealed"] = self._settings("state.sealed", SealedSettings)
         found["properties"]["state"] |= {
             "type": "object",
             "properties": stores,
             "patternProperties": {},
             "minProperties": 1,
-            "maxProperties": 1,
+            # One store, and beside it perhaps what seals it.
+            "if": {"required": ["sealed"]},
+            "then": {"minProperties": 2, "maxProperties": 2},
+            "else": {"maxProperties": 1},
         }
         return found
 
