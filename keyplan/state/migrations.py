@@ -16,7 +16,13 @@ from keyplan.state.model import FORMAT
 
 Migration: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 
-MIGRATIONS: Mapping[int, Migration] = MappingProxyType({})
+
+def _with_digest(document: dict[str, Any]) -> dict[str, Any]:
+    """Format 2 carries a digest of itself; a document that had none claims none."""
+    return {**document, "digest": ""}
+
+
+MIGRATIONS: Mapping[int, Migration] = MappingProxyType({1: _with_digest})
 """Old format to the function that makes the next one. Format 1 is the first."""
 
 

@@ -15,7 +15,10 @@ from keyplan.model.address import Address
 from keyplan.model.observations import KeyVersion, OwnerMark
 from keyplan.model.values import Value
 
-FORMAT = 1
+DIGESTED = 2
+"""The first format that carries a digest of itself."""
+
+FORMAT = 2
 """The version of the state's own format; a newer one is refused, an older one migrated."""
 
 

@@ -14,13 +14,22 @@ from typing import NoReturn
 
 from keyplan.errors import StateError
 from keyplan.model.address import Address
-from keyplan.state import documents, parts
+from keyplan.state import digests, documents, parts
 from keyplan.state.documents import Document, MalformedError, under
 from keyplan.state.migrations import MIGRATIONS, Migration, migrate
-from keyplan.state.model import Phase, ResourceState, State
+from keyplan.state.model import DIGESTED, Phase, ResourceState, State
 
 _STATE = frozenset(
-    {"closed_runs", "format", "keyplan_version", "lineage", "outputs", "resources", "serial"}
+    {
+        "closed_runs",
+        "digest",
+        "format",
+        "keyplan_version",
+        "lineage",
+        "outputs",
+        "resources",
+        "serial",
+    }
 )
 _RESOURCE = frozenset(
     {
@@ -38,19 +47,30 @@ _RESOURCE = frozenset(
     }
 )
 _SEALED = b'{"keyplan_sealed":'  # as `keyplan.state.sealing` begins; that imports cryptography
-_RESTORE = "Nothing was changed. Restore the version before it, which the store keeps, or a backup."
+_RESTORE = (
+    "Nothing was changed. See what is kept: keyplan state verify. To bring a version back:"
+    " keyplan state pull --serial N > kept.json, then keyplan state push kept.json"
+)
 
 
-def decode_state(content: bytes, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> State:
+def decode_state(
+    content: bytes,
+    *,
+    migrations: Mapping[int, Migration] = MIGRATIONS,
+    edited: bool = False,
+) -> State:
     """The state in these bytes; an older format is migrated.
 
-    Raises `StateError` that says whether they are cut off, no JSON, newer than this
-    keyplan, or which field is wrong.
+    With `edited`, bytes that keyplan did not write are taken all the same. Raises
+    `StateError` that says whether they are cut off, no JSON, newer than this keyplan,
+    edited, or which field is wrong.
     """
     with _no_garbage_collection():
-        document = migrate(_head(_parse(content)), migrations=migrations)
+        written = _head(_parse(content))
+        document = migrate(written, migrations=migrations)
         try:
-            return _state(documents.document(document, _STATE, ""))
+            state = _state(documents.document(document, _STATE, ""))
+            said = documents.text(document, "digest", "")
         except MalformedError as error:
             raise StateError(
                 f"the state is not well-formed: {error.problem}",
@@ -58,6 +78,13 @@ def decode_state(content: bytes, *, migrations: Mapping[int, Migration] = MIGRAT
                 why="It was edited by hand, or written by something else than keyplan.",
                 advice=_RESTORE,
             ) from None
+    if written["format"] >= DIGESTED and not edited and not digests.is_signed(content, said):
+        raise StateError(
+            "the state is not what keyplan wrote",
+            why="Its digest does not fit its content: it was edited, or merged by another tool.",
+            advice=f"{_RESTORE}. If the edit is meant: keyplan state push --force FILE",
+        )
+    return state
 
 
 @contextmanager

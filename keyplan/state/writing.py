@@ -16,7 +16,7 @@ from json.encoder import encode_basestring as _quote
 from keyplan.errors import StateError
 from keyplan.model.observations import KeyVersion
 from keyplan.model.values import Value
-from keyplan.state import parts
+from keyplan.state import digests, parts
 from keyplan.state.model import FORMAT, ResourceState, State
 
 
@@ -35,6 +35,7 @@ def encode_state(state: State, *, keyplan_version: str) -> bytes:
     ]
     fields = [
         f'"closed_runs": {_texts(state.closed_runs)}',
+        f'"digest": "{digests.BLANK}"',
         f'"format": {FORMAT}',
         f'"keyplan_version": {_quote(keyplan_version)}',
         f'"lineage": {_quote(state.lineage)}',
@@ -43,7 +44,7 @@ def encode_state(state: State, *, keyplan_version: str) -> bytes:
         f'"serial": {state.serial}',
     ]
     try:
-        return f"{_block(fields, '  ')}\n".encode()
+        return digests.signed(f"{_block(fields, '  ')}\n".encode())
     except UnicodeEncodeError as error:
         raise StateError(
             "the state holds text that is no Unicode",

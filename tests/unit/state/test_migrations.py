@@ -23,7 +23,8 @@ def test_older_format_is_migrated_before_it_is_read() -> None:
     document = json.loads(encode_state(state, keyplan_version="0.1.0"))
     document["runs"] = document.pop("closed_runs")
     document["format"] = 0
-    assert decode_state(json.dumps(document).encode(), migrations={0: from_format_0}) == state
+    del document["digest"]
+    assert decode_state(json.dumps(document).encode(), migrations={0: from_format_0, **MIGRATIONS}) == state
 
 
 def test_migrations_follow_each_other() -> None:
