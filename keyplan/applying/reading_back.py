@@ -15,6 +15,7 @@ from keyplan.applying.known import Known
 from keyplan.applying.recognise import was_done
 from keyplan.errors import KeyplanError
 from keyplan.model.address import Address
+from keyplan.model.canonical import canonical_json
 from keyplan.model.observations import Observation
 from keyplan.model.operations import (
     AcceptVersion,
@@ -160,8 +161,8 @@ def _facet(operation: RemoteOperation) -> tuple[str, str]:  # noqa: PLR0911
             return "certificate", ""
         case PutPolicy():
             return "policy", ""
-        case CreateGrant(grant=grant) | RevokeGrant(grant=grant):
-            return "grant", grant
+        case CreateGrant(grant=grant, terms=terms) | RevokeGrant(grant=grant, terms=terms):
+            return "grant", canonical_json([grant, terms])
         case CreateAlias(alias=alias) | MoveAlias(alias=alias) | DeleteAlias(alias=alias):
             return "alias", alias
         case RotateKey() | ActivateVersion():

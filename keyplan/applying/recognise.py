@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from keyplan.model.keys import KeyState
-from keyplan.model.observations import Observation, OwnerMark
+from keyplan.model.observations import Observation, OwnerMark, grant_name
 from keyplan.model.operations import (
     AcceptVersion,
     ActivateVersion,
@@ -74,15 +74,14 @@ def was_done(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
         case RewrapKey(before=before, after=after):
             ids = [None if item is None else bindings.get(item, "?") for item in (before, after)]
             return _moved(key, "parent", ids[0], ids[1])
-        case IssueCertificate(profile=profile, version=version):
-            return _certified(profile, version, key)
+        case IssueCertificate():
+            return _certified(operation, bindings.get(operation.parent), key)
         case PutPolicy(before=before, after=after):
             return _moved(key, "policy", before, after)
         case CreateGrant(grant=grant, terms=terms):
             return _granted(grant, terms, key)
-        case RevokeGrant(grant=grant):
-            grants = _mapping(key, "grants")
-            return None if grants is None else grant not in grants
+        case RevokeGrant(grant=grant, terms=terms):
+            return None if (there := _granted(grant, terms, key)) is None else not there
         case CreateAlias(alias=alias) | MoveAlias(alias=alias):
             return _named(alias, key)
         case DeleteAlias(alias=alias):
@@ -159,23 +158,30 @@ def _labelled(operation: PutLabels, key: Observation) -> bool | None:
     return False if now == operation.before else None
 
 
-def _certified(profile: dict[str, Value], version: int, key: Observation) -> bool | None:
+def _certified(operation: IssueCertificate, issuer: str | None, key: Observation) -> bool | None:
+    """Whether the certificate is the one wanted; its issuer counts where it is reported."""
     if "certificate" in key.unreadable or "certificate" not in key.attributes:
         return None
     certificate = key.attributes.get("certificate")
     if not isinstance(certificate, dict):
         return False
-    same = all(certificate.get(name) == value for name, value in profile.items())
-    return same and certificate.get("version", version) == version
+    wanted: dict[str, Value] = {**operation.profile}
+    if "version" in certificate:
+        wanted["version"] = operation.version
+    if "issuer" in certificate:
+        if issuer is None:
+            return None
+        wanted["issuer"] = issuer
+    return all(certificate.get(name) == value for name, value in wanted.items())
 
 
 def _granted(grant: str, terms: dict[str, Value], key: Observation) -> bool | None:
+    """Whether a grant of that name with these terms is there, whatever else has the name."""
     grants = _mapping(key, "grants")
     if grants is None:
         return None
-    if grant not in grants:
-        return False
-    return True if grants[grant] == terms else None
+    name = grant_name(grant)
+    return any(grant_name(other) == name and grants[other] == terms for other in grants)
 
 
 def _named(alias: str, key: Observation) -> bool | None:

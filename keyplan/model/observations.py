@@ -16,6 +16,11 @@ from keyplan.model.keys import KeyState
 from keyplan.model.values import Value
 
 
+def grant_name(element: str) -> str:
+    """The name that a grant was given: `batch` for `batch~2`, an older one beside the newest."""
+    return element.partition("~")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class OwnerMark:
     """keyplan's mark on an object: the lineage of the owning state and the operation token.

@@ -161,7 +161,10 @@ class PutPolicy:
 
 @dataclass(frozen=True, slots=True)
 class CreateGrant:
-    """Give a named grant. Grants are immutable: a change is a new grant, then a revocation."""
+    """Give a named grant. Grants are immutable: a change is a new grant, then a revocation.
+
+    Where the service has names of one grant only, the revocation comes first.
+    """
 
     name: ClassVar[str] = "create_grant"
     target: Address
@@ -171,7 +174,7 @@ class CreateGrant:
 
 @dataclass(frozen=True, slots=True)
 class RevokeGrant:
-    """Take a named grant back. `terms` are those it had."""
+    """Take back the grant that has the name and these `terms`."""
 
     name: ClassVar[str] = "revoke_grant"
     target: Address

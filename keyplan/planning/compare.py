@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from keyplan.model.observations import Observation
+from keyplan.model.observations import Observation, grant_name
 from keyplan.model.resources import DesiredKey, OnDrift
 from keyplan.model.values import Value
 from keyplan.planning.wanted import (
@@ -133,9 +133,10 @@ def changed_elements(
             reason = Reason.DRIFT if drifted else Reason.DECLARED
             yield AttributeChange(f"{collection}:{name}", before, value, reason)
         written = elements(key.attributes.get(collection))
-        for name in sorted((mine - declared.keys()) & present.keys()):
-            reason = Reason.DUE if name in written else Reason.WITHDRAWN
-            yield AttributeChange(f"{collection}:{name}", present[name], None, reason)
+        for name in sorted(present.keys() - declared.keys()):
+            if name in mine or (collection == "grants" and grant_name(name) in mine):
+                reason = Reason.DUE if name in written else Reason.WITHDRAWN
+                yield AttributeChange(f"{collection}:{name}", present[name], None, reason)
 
 
 def elements(value: Value) -> dict[str, Value]:

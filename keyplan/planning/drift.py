@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from keyplan.model.keys import KeyState
-from keyplan.model.observations import Observation
+from keyplan.model.observations import Observation, grant_name
 from keyplan.model.resources import DesiredKey, Manage
 from keyplan.model.timing import format_instant, parse_instant
 from keyplan.model.values import Value
@@ -153,7 +153,8 @@ def _elements(
             before, after = applied.get(name), now.get(name)
             if before == after:
                 continue
-            foreign = name not in managed.get(collection, ())
+            known = grant_name(name) if collection == "grants" else name
+            foreign = known not in managed.get(collection, ())
             if foreign and after is None:
                 continue
             yield DriftItem(

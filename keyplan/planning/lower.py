@@ -72,11 +72,13 @@ def lower(diff: KeyDiff, capabilities: Capabilities) -> list[Draft]:
     replaced = {
         draft.operation.grant for draft in drafts if isinstance(draft.operation, CreateGrant)
     }
+    if capabilities.grants_by_terms:
+        replaced = set()
     return sorted(drafts, key=lambda draft: _place(draft, replaced))
 
 
 def _place(draft: Draft, replaced: set[str]) -> float:
-    """The rank, except that a grant's old terms go before new ones of the same name come."""
+    """The rank, except that a grant goes before another one can have its name."""
     operation = draft.operation
     if isinstance(operation, RevokeGrant) and operation.grant in replaced:
         return RANK["create_grant"] - 0.5

@@ -74,6 +74,9 @@ class Capabilities:
     unsupported, and declaring it is an error. `operations` names every member of the
     closed union it performs. `algorithms` maps an algorithm to the usages it can have
     there. `rates` are requests a second per operation; 0 or absent: no limit.
+    With `grants_by_terms` two grants of one name but other terms live side by side, so that
+    one is replaced without a gap: the provider reports the newest under the name and each
+    other one as `name~` and something of its own, and takes back the one with those terms.
     `calls` names the service's own call of an operation, as plans show it. `states` are
     those that a key can be put into there.
     """
@@ -94,6 +97,7 @@ class Capabilities:
     read_lag: timedelta = timedelta()
     rates: Mapping[str, float] = field(default_factory=dict)
     calls: Mapping[str, str] = field(default_factory=dict)
+    grants_by_terms: bool = False
     states: frozenset[KeyState] = frozenset(
         {KeyState.ACTIVE, KeyState.SUSPENDED, KeyState.DEACTIVATED, KeyState.COMPROMISED}
     )

@@ -106,9 +106,10 @@ def symbolic(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
             return _set(resource, "policy", policy)
         case CreateGrant(grant=grant, terms=terms):
             return _set(resource, "grants", {**_map(resource, "grants"), grant: dict(terms)})
-        case RevokeGrant(grant=grant):
+        case RevokeGrant(grant=grant, terms=terms):
             grants = _map(resource, "grants")
-            return _set(resource, "grants", {n: grants[n] for n in grants if n != grant})
+            kept = {n: grants[n] for n in grants if n != grant or grants[n] != terms}
+            return _set(resource, "grants", kept)
         case CreateAlias(alias=alias) | MoveAlias(alias=alias):
             return _aliases(resource, {*_names(resource), alias})
         case DeleteAlias(alias=alias):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from typing import NoReturn
 
 from keyplan.errors import ConflictError, NotFoundError, RejectedError
 from keyplan.model.keys import TRANSITIONS, KeyState
-from keyplan.model.observations import KeyVersion
+from keyplan.model.observations import KeyVersion, grant_name
 from keyplan.model.values import Value
 from keyplan.testing.fake_canonical import canonical_value
 from keyplan.testing.fake_service import FakeKey
@@ -51,13 +52,34 @@ def cancelled(key: FakeKey) -> FakeKey:
     return replace(key, deletion_at=None, state=state)
 
 
-def granted(key: FakeKey, grant: str, terms: dict[str, Value]) -> FakeKey:
-    """The key with a grant; the same name with other terms is a conflict."""
-    grants = mapping(key, "grants")
-    wanted = canonical_value("grants", {grant: terms})
-    if grant in grants and {grant: grants[grant]} != wanted:
+def granted(key: FakeKey, grant: str, terms: dict[str, Value], *, by_terms: bool) -> FakeKey:
+    """The key with a grant; the same name with other terms is a conflict, or a second one."""
+    grants, name, wanted = mapping(key, "grants"), grant_name(grant), _terms(terms)
+    if any(grant_name(other) == name and grants[other] == wanted for other in grants):
+        return key
+    if name in grants and not by_terms:
         raise ConflictError(f"grant {grant} exists with other terms", target=key.id)
-    return key.having("grants", {**grants, **(wanted if isinstance(wanted, dict) else {})})
+    if name in grants:
+        number = next(n for n in count(1) if f"{name}~{n}" not in grants)
+        grants[f"{name}~{number}"] = grants[name]
+    return key.having("grants", {**grants, name: wanted})
+
+
+def revoked(key: FakeKey, grant: str, terms: dict[str, Value], *, by_terms: bool) -> FakeKey:
+    """The key without a grant: the one with these terms, or whatever has the name."""
+    grants, name, wanted = mapping(key, "grants"), grant_name(grant), _terms(terms)
+    if not by_terms:
+        return key.having("grants", {n: grants[n] for n in grants if n != grant})
+    left = {n: t for n, t in grants.items() if grant_name(n) != name or t != wanted}
+    others = sorted(other for other in left if grant_name(other) == name)
+    if others and name not in left:
+        left[name] = left.pop(others[-1])
+    return key.having("grants", left)
+
+
+def _terms(terms: dict[str, Value]) -> Value:
+    spelt = canonical_value("grants", {"grant": terms})
+    return spelt["grant"] if isinstance(spelt, dict) else None
 
 
 def documented(key: FakeKey, name: str, after: Value) -> FakeKey:

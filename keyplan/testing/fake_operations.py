@@ -56,6 +56,7 @@ from keyplan.testing.fake_changes import (
     mapping,
     moved,
     refuse,
+    revoked,
     version_moved,
     version_of,
 )
@@ -219,10 +220,11 @@ class Performer(Guards):
             case PutPolicy(after=after):
                 return key.having("policy", canonical_value("policy", after))
             case CreateGrant(grant=grant, terms=terms):
-                return granted(key, grant, terms)
-            case RevokeGrant(grant=grant):
-                grants = mapping(key, "grants")
-                return key.having("grants", {n: t for n, t in grants.items() if n != grant})
+                by_terms = self.capabilities.grants_by_terms
+                return granted(key, grant, terms, by_terms=by_terms)
+            case RevokeGrant(grant=grant, terms=terms):
+                by_terms = self.capabilities.grants_by_terms
+                return revoked(key, grant, terms, by_terms=by_terms)
             case CreateAlias(alias=alias) | DeleteAlias(alias=alias):
                 return self._named(key, operation, alias)
             case RotateKey() | ActivateVersion() | RetireVersion() | AcceptVersion():

@@ -55,11 +55,13 @@ def test_what_is_gone_or_was_not_touched_is_not_read() -> None:
 def test_a_later_write_to_the_same_part_decides() -> None:
     terms = {"operations": ["encrypt"]}
     steps = _run(
-        (RevokeGrant(A, "g", {}), None),
+        (RevokeGrant(A, "g", terms), None),
         (CreateGrant(A, "g", terms), None),
         (SetAttribute(A, "description", None, "x"), None),
     )
     assert {type(item) for item in unread(steps)[A].last.values()} == {CreateGrant, SetAttribute}
+    both = _run((CreateGrant(A, "g", terms), None), (RevokeGrant(A, "g", {}), None))
+    assert {type(item) for item in unread(both)[A].last.values()} == {CreateGrant, RevokeGrant}
 
 
 def test_keys_can_be_asked_for_and_failures_are_warnings() -> None:

@@ -189,9 +189,24 @@ def test_what_may_not_be_read_cannot_be_told(hidden: str) -> None:
 def test_neither_before_nor_after_cannot_be_told() -> None:
     assert was_done(SetAttribute(A, "description", "x", "y"), _key(description="z"), {}) is None
     assert was_done(PutLabels(A, {"a": "1", "b": "2"}, [], {}), _key(labels={"a": "1"}), {}) is None
-    assert was_done(CreateGrant(A, "g", {"x": 1}), _key(grants={"g": {"x": 2}}), {}) is None
     assert was_done(SUSPEND, _key(state="deactivated"), {}) is None
     assert was_done(SetOwner(A, None, THEIRS), _key(), {}) is None
+
+
+def test_a_grant_is_known_by_its_terms() -> None:
+    old, new = {"operations": ["decrypt"]}, {"operations": ["encrypt"]}
+    create, revoke = CreateGrant(A, "g", new), RevokeGrant(A, "g", old)
+    for grants, expected in (
+        ({"g": old}, (False, False)),
+        ({"g": new, "g~1": old}, (True, False)),
+        ({"g~1": new, "g": old}, (True, False)),
+        ({"g": new}, (True, True)),
+        ({"gg": new, "other": old}, (False, True)),
+    ):
+        assert (
+            was_done(create, _key(grants=grants), {}),
+            was_done(revoke, _key(grants=grants), {}),
+        ) == expected
 
 
 def test_labels_of_others_do_not_matter() -> None:

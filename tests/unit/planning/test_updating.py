@@ -124,6 +124,38 @@ def test_other_terms_of_a_grant_are_a_revocation_and_a_grant(bench: Bench) -> No
     bench.converge(ROOT, service(grants={"batch": new}))
 
 
+def test_a_grant_is_replaced_without_a_gap_where_names_allow() -> None:
+    bench = Bench(plugin=fake_plugin(grants_by_terms=True))
+    old = {"principal": ["who:reader"], "operations": ["decrypt"], "context": {}}
+    new = {"principal": ["who:reader"], "operations": ["encrypt"], "context": {}}
+    bench.converge(ROOT, service(grants={"batch": old}))
+    plan = bench.plan(ROOT, service(grants={"batch": new}))
+    assert [step.operation for step in plan.steps] == [
+        CreateGrant(Address("key.s"), "batch", new),
+        RevokeGrant(Address("key.s"), "batch", old),
+    ]
+    bench.perform(plan)
+    assert bench.live("key.s").attributes["grants"] == {"batch": new}
+    assert bench.state.resources[Address("key.s")].attributes["grants"] == {"batch": new}
+    assert bench.plan(ROOT, service(grants={"batch": new})).steps == ()
+
+
+def test_the_old_half_of_a_grant_goes_after_a_run_that_broke_off() -> None:
+    bench = Bench(plugin=fake_plugin(grants_by_terms=True))
+    old = {"principal": ["who:reader"], "operations": ["decrypt"], "context": {}}
+    new = {"principal": ["who:reader"], "operations": ["encrypt"], "context": {}}
+    bench.converge(ROOT, service(grants={"batch": old}))
+    plan = bench.plan(ROOT, service(grants={"batch": new}))
+    bench.perform(replace(plan, steps=plan.steps[:1]))
+    again = bench.plan(ROOT, service(grants={"batch": new}))
+    assert [step.operation for step in again.steps] == [
+        RevokeGrant(Address("key.s"), "batch~1", old)
+    ]
+    bench.perform(again)
+    assert bench.live("key.s").attributes["grants"] == {"batch": new}
+    assert bench.plan(ROOT, service(grants={"batch": new})).steps == ()
+
+
 def test_an_alias_moves_in_one_step_between_managed_keys(bench: Bench) -> None:
     old, new = service(aliases=["live"]), key("key.s_2", parent="key.root")
     bench.converge(ROOT, old, new)
