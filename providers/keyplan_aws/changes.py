@@ -1,0 +1,341 @@
+"""Operations on a key that exists. Each is done once, and recognised when it was done.
+
+Rules: where AWS answers "done" twice (disable a disabled key), the call is simply made;
+where it would do something more (a second rotation), or do it to somebody else's
+(another key's alias), the key is looked at first. The state of a key is looked at before
+it is changed: what is pending deletion is only ever brought back by cancelling that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from keyplan.errors import ConflictError, NotFoundError, QuotaError, RejectedError
+from keyplan.model.keys import TRANSITIONS, KeyState
+from keyplan.model.operations import (
+    ChangeState,
+    CreateGrant,
+    PutLabels,
+    PutPolicy,
+    RevokeGrant,
+    RotateKey,
+    ScheduleDeletion,
+    SetAttribute,
+    SetOwner,
+)
+from keyplan.model.timing import parse_duration
+from keyplan.model.values import Value
+from keyplan_aws import marks
+from keyplan_aws.api import Work
+from keyplan_aws.attributes import ALIAS, alias_name, rotation_days
+from keyplan_aws.grants import Grant, canonical_grant, observe, request
+from keyplan_aws.marks import Turn
+from keyplan_aws.observing import is_pending, on_demand, state_of
+from keyplan_aws.places import Place, region_of
+from keyplan_aws.policy.document import to_json
+from keyplan_aws.quotas import ON_DEMAND_ROTATIONS
+from keyplan_aws.reading import resource_tags
+
+_WINDOW = range(7, 31)
+
+
+def described(work: Work, key: str) -> dict[str, Any]:
+    """What DescribeKey says of a key."""
+    metadata: dict[str, Any] = work.read("DescribeKey", KeyId=key)["KeyMetadata"]
+    if metadata.get("KeyManager") == "AWS":
+        raise RejectedError(
+            "the key is managed by AWS",
+            target=key,
+            why="AWS made it for one of its services, and nobody else changes it.",
+        )
+    return metadata
+
+
+# -- existence and state -----------------------------------------------------------------
+
+
+def schedule_deletion(work: Work, key: str, operation: ScheduleDeletion) -> None:
+    """Start the window, unless it runs already."""
+    window = parse_duration(operation.window)
+    if window.days not in _WINDOW or window != timedelta(days=window.days):
+        raise RejectedError(
+            f"AWS KMS has no deletion window of {operation.window}",
+            target=key,
+            why="It is 7 to 30 days, in whole days.",
+            operation="ScheduleKeyDeletion",
+        )
+    if not is_pending(described(work, key)):
+        work.write("ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=window.days)
+
+
+def cancel_deletion(work: Work, key: str) -> None:
+    """Bring the key back, disabled, unless it is back already."""
+    if is_pending(described(work, key)):
+        work.write("CancelKeyDeletion", KeyId=key)
+
+
+def change_state(work: Work, key: str, operation: ChangeState) -> None:
+    """Enable or disable the key; a compromised one is disabled, and tagged so for good."""
+    metadata = described(work, key)
+    if is_pending(metadata):
+        raise RejectedError(
+            "the key is pending deletion",
+            target=key,
+            advice="Cancel the deletion first.",
+            operation=operation.name,
+        )
+    now = state_of(metadata, resource_tags(work, key))
+    wanted = operation.after
+    if now is wanted:
+        return
+    if wanted not in TRANSITIONS[now]:
+        raise RejectedError(
+            f"a key that is {now.value} does not become {wanted.value}",
+            target=key,
+            operation=operation.name,
+        )
+    match wanted:
+        case KeyState.ACTIVE:
+            work.write("EnableKey", KeyId=key)
+        case KeyState.SUSPENDED:
+            work.write("DisableKey", KeyId=key)
+        case KeyState.COMPROMISED:
+            mark = {marks.STATE: marks.COMPROMISED}
+            work.write("TagResource", KeyId=key, Tags=marks.tag_list(mark))
+            work.write("DisableKey", KeyId=key)
+        case _:
+            raise RejectedError(
+                f"AWS KMS has no state {wanted.value}", target=key, operation=operation.name
+            )
+
+
+# -- attributes --------------------------------------------------------------------------
+
+
+def set_owner(work: Work, key: str, operation: SetOwner) -> None:
+    """Put keyplan's mark on the key, or take it off."""
+    if operation.after is None:
+        work.write("UntagResource", KeyId=key, TagKeys=[marks.STACK, marks.TOKEN])
+    else:
+        tags = marks.tag_list(marks.owner_tags(operation.after))
+        work.write("TagResource", KeyId=key, Tags=tags)
+
+
+def put_labels(work: Work, key: str, operation: PutLabels) -> None:
+    """Set tags, then remove tags. keyplan's own and AWS's are out of reach."""
+    own = [name for name in (*operation.put, *operation.remove) if _is_own(name)]
+    if own:
+        raise RejectedError(
+            f"{', '.join(sorted(own))} cannot be a label", target=key, operation=operation.name
+        )
+    if operation.put:
+        tags = {name: str(value) for name, value in operation.put.items()}
+        work.write("TagResource", KeyId=key, Tags=marks.tag_list(tags))
+    if operation.remove:
+        work.write("UntagResource", KeyId=key, TagKeys=sorted(operation.remove))
+    if not operation.put and not operation.remove:
+        described(work, key)
+
+
+def _is_own(name: str) -> bool:
+    return name.startswith(("keyplan:", "aws:"))
+
+
+def set_attribute(work: Work, key: str, operation: SetAttribute) -> None:
+    """The description, or automatic rotation."""
+    after: Any = operation.after
+    match operation.attribute:
+        case "description":
+            work.write("UpdateKeyDescription", KeyId=key, Description=after or "")
+        case "rotation" if after is None:
+            work.write("DisableKeyRotation", KeyId=key)
+        case "rotation":
+            try:
+                days = rotation_days(after)
+            except (ValueError, KeyError, TypeError) as error:
+                raise RejectedError(
+                    "AWS KMS has no such rotation",
+                    target=key,
+                    why=str(error),
+                    operation="EnableKeyRotation",
+                ) from None
+            work.write("EnableKeyRotation", KeyId=key, RotationPeriodInDays=days)
+        case other:
+            raise RejectedError(
+                f"{other} cannot be set on a key of AWS KMS", target=key, operation=operation.name
+            )
+
+
+def put_policy(work: Work, key: str, operation: PutPolicy, place: Place) -> None:
+    """Replace the key policy. AWS's own lockout check is never bypassed."""
+    after = operation.after
+    if after is None:
+        after = default_policy(place)
+    work.write("PutKeyPolicy", KeyId=key, PolicyName="default", Policy=to_json(after))
+
+
+def default_policy(place: Place) -> Value:
+    """What AWS gives a key that is made without a policy: IAM in the account decides."""
+    return {
+        "Version": "2012-10-17",
+        "Id": "key-default-1",
+        "Statement": [
+            {
+                "Sid": "Enable IAM User Permissions",
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:{place.partition}:iam::{place.account}:root"},
+                "Action": "kms:*",
+                "Resource": "*",
+            }
+        ],
+    }
+
+
+# -- grants ------------------------------------------------------------------------------
+
+
+def create_grant(work: Work, key: str, operation: CreateGrant) -> None:
+    """Give the grant, unless it is there with the same terms. Its token is not kept."""
+    wanted = request(operation.grant, operation.terms)
+    terms = canonical_grant(operation.terms)
+    for grant in _grants(work, key):
+        if grant.name == operation.grant:
+            if grant.terms == terms:
+                return
+            raise ConflictError(
+                f"there is a grant {operation.grant} with other terms",
+                target=key,
+                advice="Revoke it first: grants are immutable.",
+                operation="CreateGrant",
+            )
+    work.write("CreateGrant", KeyId=key, **wanted)
+
+
+def revoke_grant(work: Work, key: str, operation: RevokeGrant) -> None:
+    """Take back the grant of that name, or the foreign one of that grant id."""
+    found = next(
+        (grant for grant in _grants(work, key) if operation.grant in (grant.name, grant.id)), None
+    )
+    if found is None:
+        return
+    try:
+        work.write("RevokeGrant", KeyId=key, GrantId=found.id)
+    except NotFoundError:
+        return  # somebody retired it in between
+
+
+def _grants(work: Work, key: str) -> list[Grant]:
+    return observe(work.pages("ListGrants", "Grants", KeyId=key, Limit=100))
+
+
+# -- names -------------------------------------------------------------------------------
+
+
+def create_alias(work: Work, key: str, alias: str) -> None:
+    """Give the key a name that nothing has; one that it has already is no failure."""
+    name = f"{ALIAS}{alias_name(alias)}"
+    try:
+        work.write("CreateAlias", AliasName=name, TargetKeyId=key)
+    except ConflictError as error:
+        if alias_target(work, alias) != key:
+            raise ConflictError(
+                f"the alias {alias_name(alias)} points to another key",
+                target=key,
+                why=error.why,
+                advice="Choose another name, or move the alias from the key that has it.",
+                operation="CreateAlias",
+                request_id=error.request_id,
+            ) from None
+
+
+def move_alias(work: Work, key: str, alias: str, source: str) -> None:
+    """Point a name at the key instead of `source`, in one call."""
+    now = alias_target(work, alias)
+    if now == key:
+        return
+    if now != source:
+        raise ConflictError(
+            f"the alias {alias_name(alias)} is not where it was",
+            target=key,
+            why=f"It points to {now or 'nothing'}, not to {source}.",
+            advice="Plan again.",
+            operation="UpdateAlias",
+        )
+    work.write("UpdateAlias", AliasName=f"{ALIAS}{alias_name(alias)}", TargetKeyId=key)
+
+
+def delete_alias(work: Work, key: str, alias: str) -> None:
+    """Take a name off the key; one that points elsewhere by now is not the key's any more."""
+    described(work, key)
+    if alias_target(work, alias) == key:
+        work.write("DeleteAlias", AliasName=f"{ALIAS}{alias_name(alias)}")
+
+
+def alias_target(work: Work, alias: str) -> str | None:
+    """The key id of the key that an alias points to."""
+    try:
+        answer = work.read("DescribeKey", KeyId=f"{ALIAS}{alias_name(alias)}")
+    except NotFoundError:
+        return None
+    return str(answer["KeyMetadata"]["KeyId"])
+
+
+# -- versions and places -----------------------------------------------------------------
+
+
+def rotate_key(work: Work, key: str, operation: RotateKey) -> None:
+    """Rotate on demand, unless the version is there. The tag is written before the rotation."""
+    described(work, key)
+    tags = resource_tags(work, key)
+    rotations = list(work.pages("ListKeyRotations", "Rotations", KeyId=key))
+    count = len(on_demand(rotations, work.read("GetKeyRotationStatus", KeyId=key)))
+    turn = Turn.parse(tags.get(marks.VERSION))
+    latest = turn.latest(count) if turn else 1
+    if latest >= operation.version:
+        return
+    if latest + 1 != operation.version:
+        raise ConflictError(
+            f"the key has version {latest}: version {operation.version} cannot follow",
+            target=key,
+            advice="Plan again.",
+            operation="RotateKeyOnDemand",
+        )
+    if count >= ON_DEMAND_ROTATIONS:
+        raise QuotaError(
+            f"the key was rotated on demand {count} times, and may not be again",
+            target=key,
+            why=f"AWS allows {ON_DEMAND_ROTATIONS} in a key's life, and does not raise it.",
+            advice="Let it rotate by itself, or move to a new key.",
+            operation="RotateKeyOnDemand",
+        )
+    wanted = Turn(operation.version, count)
+    if turn != wanted:
+        mark: Mapping[str, str] = {marks.VERSION: str(wanted)}
+        work.write("TagResource", KeyId=key, Tags=marks.tag_list(mark))
+    work.write("RotateKeyOnDemand", KeyId=key)
+
+
+def change_primary(work: Work, key: str, before: str, after: str) -> None:
+    """Make `after` the primary instead of `before`, both ARNs; asked where the primary is."""
+    configuration = described(work, key).get("MultiRegionConfiguration")
+    if configuration is None or not region_of(after):
+        raise RejectedError(
+            "the primary cannot be changed",
+            target=key,
+            why="The key is in one Region only.",
+            operation="UpdatePrimaryRegion",
+        )
+    primary = str(configuration["PrimaryKey"]["Arn"])
+    if primary == after:
+        return
+    if primary != before:
+        raise ConflictError(
+            f"the primary is {primary}, not {before}",
+            target=key,
+            advice="Plan again.",
+            operation="UpdatePrimaryRegion",
+        )
+    region = region_of(primary)
+    work.write("UpdatePrimaryRegion", region=region, KeyId=key, PrimaryRegion=region_of(after))

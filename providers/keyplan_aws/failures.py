@@ -1,0 +1,221 @@
+"""Every failure of a call as one of keyplan's errors, by what the caller can do about it.
+
+Rules: a write whose answer was lost, and a server error that KMS did not name, is
+`OutcomeUnknownError`: nobody knows whether it was done. For a read both are transient.
+An error carries AWS's own text, its request id, and, where AWS names it, the permission
+that is missing. Nothing here ever holds a credential: AWS's answers do not.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from botocore import exceptions as sdk
+
+from keyplan.errors import (
+    ConflictError,
+    DeniedError,
+    NotFoundError,
+    OutcomeUnknownError,
+    ProviderError,
+    QuotaError,
+    RejectedError,
+    ThrottledError,
+    TransientError,
+    UnauthenticatedError,
+)
+
+_THROTTLED = frozenset(
+    {
+        "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled",
+        "RequestThrottledException", "RequestLimitExceeded", "TooManyRequestsException",
+        "PriorRequestNotComplete", "SlowDown", "BandwidthLimitExceeded",
+    }
+)  # fmt: skip
+_DENIED = frozenset(
+    {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized", "403"}
+)
+_UNAUTHENTICATED = frozenset(
+    {
+        "ExpiredToken", "ExpiredTokenException", "RequestExpired", "UnrecognizedClientException",
+        "UnrecognizedClient", "InvalidClientTokenId", "InvalidSignatureException",
+        "SignatureDoesNotMatch", "MissingAuthenticationToken", "IncompleteSignature",
+        "MissingAuthenticationTokenException", "InvalidAccessKeyId", "InvalidToken",
+        "IncompleteSignatureException", "ExpiredTokenExpiration", "OptInRequired",
+    }
+)  # fmt: skip
+_ABSENT = frozenset({"NotFoundException", "ResourceNotFoundException", "InvalidGrantIdException"})
+_TAKEN = frozenset({"AlreadyExistsException", "ConflictException"})
+_TRANSIENT = frozenset(
+    {
+        "KMSInternalException", "DependencyTimeoutException", "KeyUnavailableException",
+        "ServiceUnavailable", "ServiceUnavailableException", "InternalServiceException",
+    }
+)  # fmt: skip
+_SETTLING = re.compile(r"is (creating|updating)", re.IGNORECASE)
+_MISSING = re.compile(r"not authorized to perform: (?P<action>[\w-]+:\w+)")
+_BECAUSE = re.compile(r"because (?P<reason>.+?)\.?$", re.DOTALL)
+
+_NOT_SENT = (
+    sdk.ConnectTimeoutError,
+    sdk.EndpointConnectionError,
+    sdk.ProxyConnectionError,
+    sdk.SSLError,
+)
+_NO_CREDENTIALS = (
+    sdk.NoCredentialsError,
+    sdk.PartialCredentialsError,
+    sdk.CredentialRetrievalError,
+    sdk.TokenRetrievalError,
+    sdk.UnauthorizedSSOTokenError,
+    sdk.SSOTokenLoadError,
+    sdk.ProfileNotFound,
+    sdk.InvalidConfigError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call that failed. `creates`: it makes a key, which must never be made twice."""
+
+    call: str
+    target: str = ""
+    writes: bool = False
+    creates: bool = False
+
+
+def converted(error: Exception, attempt: Attempt) -> ProviderError:
+    """The failure as one of ours. What is no failure of a call comes back as a defect would."""
+    if isinstance(error, sdk.ClientError):
+        return _answered(error, attempt)
+    if isinstance(error, _NO_CREDENTIALS):
+        return _no_credentials(error, attempt)
+    if isinstance(error, _NOT_SENT):
+        return TransientError(
+            f"AWS cannot be reached for {attempt.call}",
+            target=attempt.target,
+            why=_one_line(error),
+            advice="Check the network, the proxy, and endpoint_url.",
+            operation=attempt.call,
+        )
+    if isinstance(error, sdk.ParamValidationError):
+        return RejectedError(
+            f"{attempt.call} cannot be asked for like this",
+            target=attempt.target,
+            why=_one_line(error),
+            operation=attempt.call,
+        )
+    if isinstance(error, (sdk.HTTPClientError, sdk.ResponseParserError)):
+        return _lost(attempt, type(error).__name__)
+    if isinstance(error, sdk.BotoCoreError):
+        return RejectedError(
+            f"{attempt.call} cannot be asked for",
+            target=attempt.target,
+            why=_one_line(error),
+            operation=attempt.call,
+        )
+    raise error
+
+
+def _lost(attempt: Attempt, why: str, request_id: str = "") -> ProviderError:
+    kind = OutcomeUnknownError if attempt.writes else TransientError
+    return kind(
+        f"the answer to {attempt.call} was lost",
+        target=attempt.target,
+        why=why,
+        operation=attempt.call,
+        request_id=request_id,
+    )
+
+
+def _answered(error: Any, attempt: Attempt) -> ProviderError:
+    answer = error.response
+    code = str(answer.get("Error", {}).get("Code", ""))
+    text = str(answer.get("Error", {}).get("Message", "")).strip()
+    metadata = answer.get("ResponseMetadata", {})
+    status = int(metadata.get("HTTPStatusCode") or 0)
+    request_id = str(metadata.get("RequestId", ""))
+    told: dict[str, str] = {
+        "target": attempt.target,
+        "why": text or code,
+        "operation": attempt.call,
+        "request_id": request_id,
+    }
+    if code in _THROTTLED or status == 429:
+        return _throttled(attempt, metadata)
+    if code in _UNAUTHENTICATED:
+        return UnauthenticatedError(
+            f"AWS does not accept the credentials ({code})",
+            advice="Renew them (aws sso login, a new token) and run the same command again.",
+            **told,
+        )
+    if code in _DENIED:
+        return _denied(attempt, text, told)
+    if status >= 500 and (attempt.creates or code not in _TRANSIENT):
+        return _lost(
+            attempt, f"{code or 'server error'} ({status}): {text}".rstrip(": "), request_id
+        )
+    if code in _TRANSIENT or _SETTLING.search(text):
+        return TransientError(f"{attempt.call} cannot be done just now ({code})", **told)
+    if code in _ABSENT:
+        return NotFoundError(f"{attempt.call} did not find it", **told)
+    if code in _TAKEN:
+        return ConflictError(f"{attempt.call} finds it in use already ({code})", **told)
+    if code == "LimitExceededException":
+        return QuotaError(
+            f"{attempt.call} would exceed a quota of the account or the key",
+            advice="Ask AWS for a higher quota, or remove what is not needed.",
+            **told,
+        )
+    return RejectedError(
+        f"AWS refuses {attempt.call} ({code or status})", advice=_advice(code, text), **told
+    )
+
+
+def _throttled(attempt: Attempt, metadata: dict[str, Any]) -> ThrottledError:
+    wish = str(metadata.get("HTTPHeaders", {}).get("retry-after", ""))
+    return ThrottledError(
+        f"AWS throttles {attempt.call}",
+        retry_after=float(wish) if wish.isdigit() else None,
+        target=attempt.target,
+        operation=attempt.call,
+    )
+
+
+def _denied(attempt: Attempt, text: str, told: dict[str, str]) -> DeniedError:
+    match = _MISSING.search(text)
+    action = match["action"] if match else ""
+    because = _BECAUSE.search(text)
+    missing = f"The permission {action} is missing" if action else text or "AWS gives no reason"
+    why = f"{missing}: {because['reason']}." if action and because else f"{missing.rstrip('.')}."
+    return DeniedError(
+        f"{attempt.call} is not allowed",
+        advice="Allow it in the key policy or in IAM; all that keyplan needs is in"
+        " `keyplan providers aws --permissions`.",
+        **{**told, "why": why},
+    )
+
+
+def _no_credentials(error: Exception, attempt: Attempt) -> UnauthenticatedError:
+    return UnauthenticatedError(
+        "there are no AWS credentials that can be used",
+        why=_one_line(error),
+        advice="Give them as for the AWS CLI: environment, profile, web identity or a role.",
+        operation=attempt.call,
+    )
+
+
+def _advice(code: str, text: str) -> str:
+    if code == "MalformedPolicyDocumentException":
+        if "in the future" in text:
+            return "Let who runs keyplan keep kms:PutKeyPolicy: in the policy, or through IAM."
+        return "Does every principal exist? A role that was made just now may take a minute."
+    if code == "KMSInvalidStateException" and "pending" in text:
+        return "Cancel the key's deletion first: declare the key, and plan."
+    return ""
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,91 @@
+"""Finding a key whose create was not answered, and listing every key there is.
+
+Rules: the tagging API is asked first; because it may lag, "there is none" is believed
+only after every key that it does not know has been asked at KMS itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from keyplan.errors import ConflictError, DeniedError, NotFoundError, RejectedError
+from keyplan_aws import marks
+from keyplan_aws.api import Api, Work
+from keyplan_aws.reading import resource_tags
+
+PAGE = 100
+"""Keys per page of a scan."""
+
+
+def tagged_with(work: Work, token: str) -> str | None:
+    """The ARN of the key that carries a token, as the tagging API knows it.
+
+    Raises `ConflictError` if several do: a tag was copied by hand.
+    """
+    answer = work.read(
+        "GetResources",
+        ResourceTypeFilters=["kms:key"],
+        TagFilters=[{"Key": marks.TOKEN, "Values": [token]}],
+    )
+    arns = sorted(str(entry["ResourceARN"]) for entry in answer["ResourceTagMappingList"])
+    if len(arns) > 1:
+        raise ConflictError(
+            "several keys carry the same operation token",
+            target=", ".join(arns),
+            why=f"The tag {marks.TOKEN} names one key only; somebody copied it.",
+            advice="Remove the tag from the keys that keyplan did not make.",
+            operation="GetResources",
+        )
+    return arns[0] if arns else None
+
+
+def search(api: Api, token: str) -> str | None:
+    """The ARN of the key that carries a token, looked for until it is certain."""
+    work = api.work(token)
+    try:
+        found = tagged_with(work, token)
+        if found is not None:
+            return found
+        marked = _marked(work)
+    except (DeniedError, RejectedError):
+        marked = frozenset()
+    for key in _all_keys(work):
+        if key["KeyArn"] in marked:
+            continue
+        try:
+            if resource_tags(work, key["KeyId"]).get(marks.TOKEN) == token:
+                return str(key["KeyArn"])
+        except (DeniedError, NotFoundError):
+            continue  # nobody's we could have made: a create that may tag may read tags
+    return None
+
+
+def key_page(api: Api, cursor: str | None) -> tuple[list[str], str | None]:
+    """The ARNs of one page of all keys, and the cursor of the next."""
+    marker = {} if cursor is None else {"Marker": cursor}
+    page = api.work().read("ListKeys", Limit=PAGE, **marker)
+    arns = [str(entry["KeyArn"]) for entry in page["Keys"]]
+    return arns, str(page["NextMarker"]) if page.get("Truncated") else None
+
+
+def _marked(work: Work) -> frozenset[str]:
+    """The ARNs of all keys that the tagging API knows to carry some token of ours."""
+    found: set[str] = set()
+    token: Mapping[str, Any] = {}
+    while True:
+        answer = work.read(
+            "GetResources",
+            ResourceTypeFilters=["kms:key"],
+            TagFilters=[{"Key": marks.TOKEN}],
+            ResourcesPerPage=PAGE,
+            **token,
+        )
+        found.update(str(entry["ResourceARN"]) for entry in answer["ResourceTagMappingList"])
+        if not answer.get("PaginationToken"):
+            return frozenset(found)
+        token = {"PaginationToken": answer["PaginationToken"]}
+
+
+def _all_keys(work: Work) -> Any:
+    return work.pages("ListKeys", "Keys", Limit=1000)

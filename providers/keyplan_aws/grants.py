@@ -1,0 +1,183 @@
+"""Grants, between keyplan's terms and AWS's.
+
+Rules: a grant of keyplan's has a name that says what AWS has no field for:
+
+    keyplan/<name>                      keyplan/batch
+    keyplan/<name>/<end>                keyplan/batch/20270630T235959Z
+
+so that what is read back is what was declared. AWS does not end a grant; the first apply
+after its end revokes it. Any other grant is somebody else's (RDS, EBS, Auto Scaling hold
+them): it is reported under its grant id and left alone. A grant's token is never kept.
+
+`wrap` and `unwrap` are AWS's Encrypt and Decrypt, and read back as `encrypt` and `decrypt`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from keyplan.errors import RejectedError
+from keyplan.model.timing import format_instant, parse_instant
+from keyplan.model.values import Value
+
+PREFIX = "keyplan/"
+MAX_NAME = 256
+
+_NAME = re.compile(r"keyplan/(?P<name>[A-Za-z0-9:_-]+)(/(?P<end>\d{8}T\d{6}Z))?")
+_LEGAL = re.compile(r"[A-Za-z0-9:_-]+")
+_SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
+
+_OPERATIONS: Mapping[str, tuple[str, ...]] = {
+    "agree": ("DeriveSharedSecret",),
+    "decrypt": ("Decrypt",),
+    "describe": ("DescribeKey",),
+    "encrypt": ("Encrypt",),
+    "generate_data_key": ("GenerateDataKey", "GenerateDataKeyWithoutPlaintext"),
+    "generate_mac": ("GenerateMac",),
+    "get_public_key": ("GetPublicKey",),
+    "grant": ("CreateGrant",),
+    "reencrypt": ("ReEncryptFrom", "ReEncryptTo"),
+    "sign": ("Sign",),
+    "verify": ("Verify",),
+    "verify_mac": ("VerifyMac",),
+}
+"""The grant operations of each neutral operation; no two share one."""
+
+_SAME = {"wrap": "encrypt", "unwrap": "decrypt"}
+
+GRANTABLE = frozenset(_OPERATIONS) | frozenset(_SAME)
+"""The neutral operations that an AWS grant can give."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One grant as AWS lists it. `name` is keyplan's, or `None` for somebody else's."""
+
+    id: str
+    name: str | None
+    terms: dict[str, Value]
+
+
+def canonical_grant(terms: Any) -> dict[str, Value]:
+    """One spelling of terms; what is not understood stays as it is."""
+    spelt: dict[str, Value] = {
+        **terms,
+        "principal": sorted(set(terms.get("principal") or [])),
+        "operations": sorted({_SAME.get(name, name) for name in terms.get("operations") or []}),
+        "context": dict(sorted((terms.get("context") or {}).items())),
+    }
+    if terms.get("expires_at"):
+        spelt["expires_at"] = format_instant(parse_instant(terms["expires_at"], end=True))
+    else:
+        spelt.pop("expires_at", None)
+    return spelt
+
+
+def aws_name(name: str, terms: Mapping[str, Value]) -> str:
+    """The Name of a grant. Raises `ValueError` if AWS would not take it."""
+    if not _LEGAL.fullmatch(name):
+        raise ValueError("a grant's name may hold letters, digits and : _ - only")
+    end = terms.get("expires_at")
+    written = f"{PREFIX}{name}"
+    if isinstance(end, str):
+        written += parse_instant(end, end=True).strftime("/%Y%m%dT%H%M%SZ")
+    if len(written) > MAX_NAME:
+        raise ValueError(f"a grant's name has {MAX_NAME} characters at most, with its end")
+    return written
+
+
+def request(name: str, terms: Mapping[str, Value]) -> dict[str, Any]:
+    """The parameters of CreateGrant, but for the key. Raises `RejectedError`."""
+    spelt: Any = canonical_grant(terms)
+    if problem := grant_problem(name, spelt):
+        raise RejectedError(
+            f"the terms of grant {name} cannot be used", why=problem, operation="CreateGrant"
+        )
+    (grantee,) = spelt["principal"]
+    wanted: dict[str, Any] = {
+        "Name": aws_name(name, spelt),
+        "Operations": _aws_operations(spelt["operations"]),
+        "GranteeServicePrincipal" if _SERVICE.fullmatch(grantee) else "GranteePrincipal": grantee,
+    }
+    if spelt["context"]:
+        wanted["Constraints"] = {"EncryptionContextSubset": spelt["context"]}
+    return wanted
+
+
+def grant_problem(name: str, terms: Mapping[str, Any]) -> str:
+    """Why AWS would refuse a grant; empty if it would not."""
+    try:
+        aws_name(name, terms)
+    except ValueError as error:
+        return f"{error}."
+    if len(terms["principal"]) != 1:
+        return "An AWS grant has exactly one principal: declare a grant for each."
+    strange = sorted(set(terms["operations"]) - GRANTABLE)
+    if strange or not terms["operations"]:
+        what = f"gives no {', '.join(strange)}" if strange else "must give something"
+        return f"An AWS grant {what}: it can give {', '.join(sorted(GRANTABLE))}."
+    context = terms.get("context") or {}
+    if len(context) > 8:
+        return "The context of an AWS grant has at most 8 pairs."
+    if terms.keys() - {"principal", "operations", "context", "expires_at"}:
+        return "It has other fields than principal, operations, context and expires_at."
+    return ""
+
+
+def observe(listed: Iterable[Mapping[str, Any]]) -> list[Grant]:
+    """The grants of one key, oldest first; of two under one name, the second has only its id."""
+    found: list[Grant] = []
+    taken: set[str] = set()
+    for entry in sorted(listed, key=lambda item: (str(item.get("CreationDate")), item["GrantId"])):
+        terms = _terms(entry)
+        match = _NAME.fullmatch(entry.get("Name") or "")
+        name = match["name"] if match and match["name"] not in taken else None
+        if match and name is not None:
+            taken.add(name)
+            if match["end"]:
+                end = match["end"]
+                terms["expires_at"] = f"{end[:4]}-{end[4:6]}-{end[6:11]}:{end[11:13]}:{end[13:]}"
+        elif entry.get("Name"):
+            terms["name"] = entry["Name"]
+        found.append(Grant(entry["GrantId"], name, terms))
+    return found
+
+
+def as_attribute(grants: Iterable[Grant]) -> dict[str, Value]:
+    """The attribute `grants`: keyplan's by name, others by grant id."""
+    return {grant.name or grant.id: grant.terms for grant in grants}
+
+
+def _terms(entry: Mapping[str, Any]) -> dict[str, Value]:
+    """What a grant gives, in neutral words where they say all of it."""
+    grantee = entry.get("GranteePrincipal") or entry.get("GranteeServicePrincipal")
+    constraints = dict(entry.get("Constraints") or {})
+    terms: dict[str, Value] = {
+        "principal": [grantee] if grantee else [],
+        "operations": _neutral(entry.get("Operations") or []),
+        "context": dict(sorted(constraints.pop("EncryptionContextSubset", {}).items())),
+    }
+    if constraints:
+        terms["constraints"] = constraints
+    retiring = entry.get("RetiringPrincipal") or entry.get("RetiringServicePrincipal")
+    if retiring:
+        terms["retiring"] = retiring
+    return terms
+
+
+def _aws_operations(neutral: Iterable[str]) -> list[str]:
+    return sorted(aws for name in neutral for aws in _OPERATIONS[name])
+
+
+def _neutral(listed: Iterable[str]) -> list[Value]:
+    """Neutral operations; what is only a part of one, or has no name, keeps AWS's."""
+    left = set(listed)
+    named: list[Value] = []
+    for name, parts in _OPERATIONS.items():
+        if left.issuperset(parts):
+            left.difference_update(parts)
+            named.append(name)
+    return sorted([*named, *left], key=str)

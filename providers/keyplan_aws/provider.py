@@ -1,0 +1,178 @@
+"""The open connection to AWS KMS in one account and Region: keyplan's contract over boto3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from threading import Lock
+
+from keyplan.errors import (
+    DeniedError,
+    NotFoundError,
+    ProviderDefectError,
+    RejectedError,
+)
+from keyplan.model.address import Address
+from keyplan.model.observations import Observation
+from keyplan.model.operations import RemoteOperation
+from keyplan.model.values import Value
+from keyplan.sdk.provider import Bindings, Identity, OpenContext, Outcome, Page
+from keyplan_aws import finding
+from keyplan_aws.api import Api
+from keyplan_aws.changes import alias_target
+from keyplan_aws.clients import Clients
+from keyplan_aws.executing import CREATES, WRITES_TAGS, change, create
+from keyplan_aws.manifest import THREADS
+from keyplan_aws.pacing import Clock, Pace
+from keyplan_aws.places import Place, stable_principal
+from keyplan_aws.policy.canonical import canonical_policy
+from keyplan_aws.quotas import QUOTAS
+from keyplan_aws.reading import Reader, not_visible_yet
+from keyplan_aws.settings import AwsSettings
+
+SETTLING = 300.0
+"""Seconds after its creation in which a key that is not found is not visible yet."""
+
+
+class AwsProvider:
+    """Implements `keyplan.sdk.provider.Provider`. Safe to use from several threads."""
+
+    def __init__(self, settings: AwsSettings, context: OpenContext, clock: Clock) -> None:
+        self._settings = settings
+        self._read_only = context.read_only
+        self._clock = clock
+        clients = Clients(settings, THREADS)
+        self._api = Api(clients, Pace({**QUOTAS, **settings.quotas}, clock), clock)
+        self._reader = Reader(self._api, self._here, self._spelt_policy, context.now, THREADS)
+        self._lock = Lock()
+        self._identity: Identity | None = None
+        self._made: dict[str, float] = {}
+        self._tagged: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        return f"AwsProvider({self._api.clients!r})"
+
+    # -- who and where -------------------------------------------------------------------
+
+    def identify(self) -> Identity:
+        """The account, the Region, and who acts. Raises `DeniedError` for an account too many."""
+        with self._lock:
+            if self._identity is None:
+                self._identity = self._ask_identity()
+            return self._identity
+
+    def _ask_identity(self) -> Identity:
+        region = self._api.clients.region
+        answer = self._api.work().read("GetCallerIdentity")
+        account, principal = str(answer["Account"]), stable_principal(str(answer["Arn"]))
+        allowed = self._settings.allowed_account_ids
+        if allowed and account not in allowed:
+            raise DeniedError(
+                f"the credentials are for account {account}, which is not allowed here",
+                target=principal,
+                why=f"allowed_account_ids names {', '.join(sorted(allowed))}.",
+                advice="Use other credentials (profile, assume_role), or allow the account.",
+                operation="GetCallerIdentity",
+            )
+        place = Place(account, region)
+        return Identity(str(place), principal, f"account {account}, {region}, as {principal}")
+
+    def _here(self) -> Place:
+        place = Place.parse(self.identify().place)
+        if place is None:
+            raise ProviderDefectError("the identity has no place", operation="GetCallerIdentity")
+        return place
+
+    def _spelt_policy(self, policy: Value) -> Value:
+        return canonical_policy(policy, account=self._here().account)
+
+    # -- reading -------------------------------------------------------------------------
+
+    def read(self, ids: Sequence[str]) -> Mapping[str, Observation]:
+        """Keys by key id, ARN or alias; whatever was asked for, an observation's id is the ARN."""
+        if not ids:
+            return {}
+        self.identify()
+        found = self._reader.read(ids, self._tagged)
+        for key in ids:
+            if key not in found and self._is_new(key):
+                raise not_visible_yet(NotFoundError("", operation="DescribeKey"), key)
+        return found
+
+    def scan(self, cursor: str | None = None) -> Page:
+        """Every key of the place, AWS's own included, a hundred a page."""
+        self.identify()
+        arns, following = finding.key_page(self._api, cursor)
+        found = self._reader.read(arns, self._tagged)
+        return Page([found[arn] for arn in arns if arn in found], following)
+
+    def find(self, token: str) -> Observation | None:
+        """The key that was made with this operation token."""
+        self.identify()
+        arn = finding.search(self._api, token)
+        return None if arn is None else self._reader.read([arn], self._tagged).get(arn)
+
+    def find_alias(self, alias: str) -> str | None:
+        """The ARN of the key that an alias points to."""
+        key = alias_target(self._api.work(alias), alias)
+        return None if key is None else self._here().key_arn(key)
+
+    # -- writing -------------------------------------------------------------------------
+
+    def execute(
+        self,
+        operation: RemoteOperation,
+        bindings: Bindings,
+        *,
+        expects: str | None = None,  # noqa: ARG002  (KMS has no compare-and-swap)
+        deadline: float | None = None,
+    ) -> Outcome:
+        """One operation, once. The core reads the key back in its batched pass at the end."""
+        if self._read_only:
+            raise RejectedError(
+                "the connection was opened for reading",
+                target=str(operation.target),
+                operation=operation.name,
+            )
+        here = self._here()
+        bound = partial(_bound, bindings, here)
+        if isinstance(operation, CREATES):
+            arn = create(self._api, operation, bound, here, deadline)
+            self._note(arn, made=True)
+            return Outcome(arn)
+        key = bound(operation.target)
+        arn = here.arn(key)
+        work = self._api.work(arn, deadline)
+        try:
+            change(work, key, operation, bound, here)
+        except NotFoundError as error:
+            if self._is_new(arn):
+                raise not_visible_yet(error, arn) from None
+            raise
+        if isinstance(operation, WRITES_TAGS):
+            self._note(arn)
+        return Outcome(arn)
+
+    def _note(self, arn: str, *, made: bool = False) -> None:
+        """Remember what other parts of AWS may not know yet."""
+        with self._lock:
+            self._tagged |= {arn}
+            if made:
+                self._made.setdefault(arn, self._clock.monotonic())
+
+    def _is_new(self, key: str) -> bool:
+        made = self._made.get(key)
+        return made is not None and self._clock.monotonic() - made < SETTLING
+
+    def close(self) -> None:
+        """Stop the threads and close every connection. Idempotent."""
+        self._reader.close()
+        self._api.clients.close()
+
+
+def _bound(bindings: Bindings, here: Place, address: Address) -> str:
+    """The key id of a key that is here; the ARN of one that is elsewhere."""
+    bound = bindings.get(address)
+    if bound is None:
+        raise NotFoundError("it has no id in this account and Region", target=str(address))
+    return here.key_id(bound)
