@@ -241,3 +241,17 @@ def test_dead_holder_is_free_at_once_when_the_service_says_so(
         assert (store.holder() is None) is free
     finally:
         events.unregister("after-call.s3.GetObject", older)
+
+
+def test_journal_goes_on_after_another_run_has_written_to_it(
+    used: S3Store, lease, s3_place
+) -> None:
+    lease.release()
+    other = S3Store(s3_place.objects(), ttl=60.0)
+    second = other.acquire(lease_info(2))
+    other.append("run-1", [b"three"], lease=second)
+    second.release()
+    third = used.acquire(lease_info(3))
+    used.append("run-1", [b"four"], lease=third)
+    third.release()
+    assert used.read_log("run-1") == b"one\ntwo\nthree\nfour\n"
