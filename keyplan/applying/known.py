@@ -10,7 +10,7 @@ thread alone teaches it and asks it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
@@ -30,7 +30,7 @@ from keyplan.model.values import Reference, Value, has_unknown, resolve
 from keyplan.plans.plan import Plan
 from keyplan.sdk.provider import Bindings
 from keyplan.session.session import ProviderSession
-from keyplan.state.entries import Settlement
+from keyplan.state.entries import Entry, Settlement, StepStarted, StepSucceeded
 from keyplan.state.model import State
 
 R = TypeVar("R", Operation, Settlement)
@@ -78,6 +78,16 @@ class Known:
             self._ids[address] = key_id
         if observation is not None:
             self._seen[address] = observation
+
+    def replay(self, entries: Iterable[Entry]) -> None:
+        """Learn what a run that broke off had learnt."""
+        started: dict[int, StepStarted] = {}
+        for entry in entries:
+            if isinstance(entry, StepStarted):
+                started[entry.step] = entry
+                self.place(entry.operation.target, entry.provider)
+            elif isinstance(entry, StepSucceeded):
+                self.learn(started[entry.step].operation.target, entry.id, entry.observation)
 
     # -- asking --------------------------------------------------------------------------
 

@@ -2,34 +2,41 @@
 
 Rules: a lane takes work ahead of its threads, so that one flush of the journal serves
 many steps and no thread waits for the next flush; it is refilled when half of that is
-used up. Work that no thread has taken can be withdrawn. Workers say what happens
-through one queue and touch nothing else.
+used up. Work that no thread has taken can be withdrawn; work that hangs can be given up,
+and nobody waits for its thread then. Workers say what happens through one queue and
+touch nothing else.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, get_ident
 from typing import TypeAlias
 
 from keyplan.applying.executor import Attempt
 from keyplan.plans.plan import Step
+from keyplan.session.daemons import Daemons
 
 AHEAD = 4
 """How many times its width a lane holds in started steps."""
 
+PATIENCE = 30.0
+"""Seconds for which calls in flight are waited for when an error ends the run itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A worker begins the step. `at` is on the monotonic clock."""
+    """A worker begins the step in that thread. `at` is on the monotonic clock."""
 
     step: Step
     at: float
+    thread: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class Lane:
         self.limit = width * AHEAD
         self.ready: deque[Step] = deque()
         self.started: dict[int, Future[None]] = {}
-        self.pool = ThreadPoolExecutor(max_workers=width, thread_name_prefix=f"apply-{name}")
+        self.pool = Daemons(width, f"apply-{name}")
 
     def next(self) -> list[Step]:
         """Ready steps to start now: none while enough is started."""
@@ -83,12 +90,12 @@ class Lanes:
     def submit(self, step: Step, begin: Callable[[], float], work: Callable[[], Attempt]) -> None:
         """Hand a started step to its lane. `begin` gives the instant at which a thread took it."""
         lane = self._lanes[step.provider]
-        lane.started[step.number] = lane.pool.submit(self._run, step, begin, work)
+        lane.started[step.number] = lane.pool.submit(partial(self._run, step, begin, work))
 
     def _run(self, step: Step, begin: Callable[[], float], work: Callable[[], Attempt]) -> None:
         try:
             with self._gate:
-                self._inbox.put(Begun(step, begin()))
+                self._inbox.put(Begun(step, begin(), get_ident()))
                 self._inbox.put(work())
         except BaseException as error:  # noqa: BLE001  (raised again by who reads the queue)
             self._inbox.put(Crashed(error))
@@ -113,10 +120,12 @@ class Lanes:
         return withdrawn
 
     def reported(self, step: Step) -> None:
-        """A step's attempt was dealt with."""
-        del self._lanes[step.provider].started[step.number]
+        """A step's attempt was dealt with, or is not waited for any longer."""
+        self._lanes[step.provider].started.pop(step.number, None)
 
     def close(self) -> None:
-        """Wait for what is in flight, and end the threads."""
+        """End the threads. What is still in flight here belongs to a run that met an error."""
+        self.withdraw()
+        wait([item for lane in self._lanes.values() for item in lane.started.values()], PATIENCE)
         for lane in self._lanes.values():
-            lane.pool.shutdown(wait=True, cancel_futures=True)
+            lane.pool.close()

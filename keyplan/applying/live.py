@@ -11,7 +11,7 @@ compare-and-swap close it: the fingerprint travels with the operation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from keyplan.applying.known import Known
 from keyplan.errors import StalePlanError
@@ -29,7 +29,8 @@ class LiveCheck:
     """Compares fingerprints. Asked by the scheduler's thread only.
 
     A key that loses an alias to another key is written by the other's step, at any moment:
-    its fingerprint is compared here, but never sent along with its own steps.
+    its fingerprint is compared here, but never sent along with its own steps. `written`
+    are the keys that the run wrote before it broke off.
     """
 
     def __init__(
@@ -39,13 +40,14 @@ class LiveCheck:
         *,
         clock: Clock,
         fresh: float,
+        written: Collection[Address] = (),
     ) -> None:
         self._sessions = sessions
         self._known = known
         self._clock = clock
         self._fresh = fresh
         self._compared_at: dict[Address, float] = {}
-        self._written: set[Address] = set()
+        self._written = {_family(address) for address in written}
         self._shared: set[Address] = set()
 
     def everything(self, steps: Iterable[Step]) -> None:
@@ -56,7 +58,7 @@ class LiveCheck:
             families.setdefault(_family(step.address), set()).add(step.address)
             if isinstance(step.operation, MoveAlias):
                 self._shared.add(step.operation.source)
-            if step.expects:
+            if step.expects and _family(step.address) not in self._written:
                 first.setdefault(step.address, step)
         self._shared.update(*(members for members in families.values() if len(members) > 1))
         moved = self._compare(list(first.values()))

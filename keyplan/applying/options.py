@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Event
 from typing import TypeAlias
 
 from keyplan.plans.reports import ApplyEvent
+from keyplan.session.clock import Clock
+from keyplan.session.session import ProviderSession
 
 Observer: TypeAlias = Callable[[ApplyEvent], None]
 """Told what happens while it happens, from one thread only."""
@@ -23,7 +25,8 @@ class ApplyOptions:
     many seconds to wait for the lease; `holder` (user@host) and `operation` are what
     others are shown meanwhile; `deadline` is the time of one step in seconds, retries
     included. A live key that was compared with the plan more than `fresh` seconds ago
-    is compared again before the first write to it.
+    is compared again before the first write to it. `on_failure` (`stop`, `rollback`) is
+    written into the journal, for whoever finds the run after a crash.
     """
 
     parallelism: int = 10
@@ -32,6 +35,7 @@ class ApplyOptions:
     operation: str = "apply"
     deadline: float = 60.0
     fresh: float = 2.0
+    on_failure: str = "stop"
 
 
 class Interrupt:
@@ -53,6 +57,21 @@ class Interrupt:
     def is_set(self) -> bool:
         """Whether somebody asked."""
         return self._event.is_set()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run works with."""
+
+    sessions: Mapping[str, ProviderSession]
+    options: ApplyOptions
+    clock: Clock
+    observer: Observer
+    interrupt: Interrupt
+
+
+def unwatched(event: ApplyEvent) -> None:
+    """The observer where nobody watches."""
 
 
 def new_run_id(now: datetime) -> str:

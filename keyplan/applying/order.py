@@ -2,14 +2,14 @@
 
 Rules: a step starts when every step it depends on has succeeded, and never before an
 earlier step on the same key has. Steps without a way back wait until everything else
-has succeeded, except what itself waits for one of them. Constant work per step and
-dependency.
+has succeeded, except what itself waits for one of them. Steps that a run has done before
+it broke off are not on their way any more. Constant work per step and dependency.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from keyplan.errors import PlanFileError
 from keyplan.model.address import Address
@@ -17,12 +17,12 @@ from keyplan.plans.plan import Step
 
 
 class Order:
-    """The steps of a plan on their way. Not for several threads.
+    """The steps of a plan on their way; those in `done` have been. Not for several threads.
 
     Raises `PlanFileError` if a step depends on one that does not stand before it.
     """
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[Step], done: Collection[int] = ()) -> None:
         self._steps = {step.number: step for step in steps}
         self._waits: dict[int, int] = {}
         self._dependants: dict[int, list[int]] = {}
@@ -41,13 +41,15 @@ class Order:
                     advice="Make a new plan: keyplan plan",
                 )
             latest[step.address] = step.number
-            self._waits[step.number] = len(needed)
-            for number in needed:
+            missing = needed.difference(done)
+            self._waits[step.number] = len(missing)
+            for number in missing:
                 self._dependants.setdefault(number, []).append(step.number)
             if step.irreversible or not self._last.isdisjoint(needed):
                 self._last.add(step.number)
-        self._before_barrier = len(self._steps) - len(self._last)
-        self._release(step for step in steps if not self._waits[step.number])
+        left = [step for step in steps if step.number not in done]
+        self._before_barrier = sum(step.number not in self._last for step in left)
+        self._release(step for step in left if not self._waits[step.number])
 
     def take(self) -> list[Step]:
         """Every step that became ready since the last time, in order."""

@@ -14,13 +14,15 @@ class Recorder:
     """Writes a run's journal and keeps what it wrote. For one thread.
 
     `add` buffers, `flush` makes everything added so far durable with one flush of the
-    store; nothing may have an effect before that. `entries` are all of the run so far.
+    store; nothing may have an effect before that. `entries` are all of the run so far, and
+    `durable` is how many of them are.
     """
 
     def __init__(self, journal: JournalWriter[Lease], entries: Sequence[Entry] = ()) -> None:
         self._journal = journal
         self._pending = False
         self.entries: list[Entry] = list(entries)
+        self.durable = len(self.entries)
 
     def add(self, *entries: Entry) -> None:
         """Add entries, in order."""
@@ -33,6 +35,7 @@ class Recorder:
         if self._pending:
             self._journal.flush()
             self._pending = False
+            self.durable = len(self.entries)
 
 
 def explain(error: KeyplanError) -> str:

@@ -1,64 +1,69 @@
-"""Closing a run that did not end: what `keyplan resume` does first.
+"""A run that did not end: `keyplan resume` finishes it, `keyplan rollback` closes it first.
 
-The journal says which steps were started; the world says what became of them. A create
-is looked for by its token, everything else by reading the key. Then the run is closed
-as any other: folded, committed, archived.
+    journal -> undecided steps, decided by the world -> the rest of the program -> closed
 
-Rules: recovery changes no key (but see `decide` for services with idempotency tokens);
-it writes what it found out to the same journal, so that it may itself be interrupted
+Rules: everything is written to the same journal, so that recovery may itself be killed
 anywhere and be started again. A step that cannot be decided keeps the run open, until
-it can or a person accepts it as it is.
+it can or a person accepts it as it is. A run in which a step failed is closed and not
+gone on with; nor is one whose world has moved: the next plan starts from the truth.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from keyplan.applying import closing
-from keyplan.applying.decide import Question, Verdict, decide
+from keyplan.applying.deciding import RESULTS, Decider, has_failed, undecided
+from keyplan.applying.faithful import check_brakes, check_steps
 from keyplan.applying.known import Known
 from keyplan.applying.leasing import leased
-from keyplan.applying.options import ApplyOptions
-from keyplan.applying.reading_back import read_back
-from keyplan.applying.record import Recorder
-from keyplan.errors import JournalError, ProviderError
-from keyplan.model.operations import (
-    AdoptKey,
-    ForgetKey,
-    RecordAttributes,
-    RenameKey,
-    StateOperation,
+from keyplan.applying.options import (
+    ApplyOptions,
+    Interrupt,
+    Observer,
+    Surroundings,
+    unwatched,
 )
+from keyplan.applying.preflight import check_allowed, check_clock, check_sessions
+from keyplan.applying.reading_back import read_back
+from keyplan.applying.record import Recorder, explain
+from keyplan.applying.run import Run, adopted
+from keyplan.applying.scheduler import INTERRUPTED
+from keyplan.errors import (
+    BlockedPlanError,
+    JournalError,
+    KeyplanError,
+    PlanFileError,
+    StalePlanError,
+)
+from keyplan.plans.plan import Plan
+from keyplan.plans.program import read_program
 from keyplan.plans.recovery import Fate, RecoveredStep, RecoveryReport
-from keyplan.sdk.provider import Outcome
 from keyplan.sdk.store import Lease, Store
 from keyplan.session.clock import SYSTEM_CLOCK, Clock
 from keyplan.session.session import ProviderSession
 from keyplan.state.entries import (
     Entry,
     RunEnded,
+    RunPlanned,
     RunStarted,
-    StepFailed,
     StepSkipped,
-    StepStarted,
     StepSucceeded,
 )
 from keyplan.state.journal import JournalReading, JournalWriter, read_journal
 from keyplan.state.model import StateSnapshot
 from keyplan.state.snapshot import archive_closed_runs, load_snapshot
 
-ACCEPTED = "accepted"
-"""The error class of a step that a person accepted as it is."""
-
-NOT_DONE = "not_done"
-"""The error class of a step that was started and, as it turned out, not done."""
+__all__ = ["close_open_run", "finish_open_run", "undecided"]
 
 RESUME = ApplyOptions(operation="resume")
-"""How others see who closes a run."""
+"""How others see who finishes a run."""
 
-_RESULTS = (StepSucceeded, StepFailed, StepSkipped)
 _NO_LINEAGE = "none"
+_REFUSALS = (StalePlanError, BlockedPlanError, PlanFileError, JournalError)
+"""Why a run is not gone on with, and closed as it is."""
 
 
 def close_open_run(
@@ -71,197 +76,237 @@ def close_open_run(
 ) -> RecoveryReport:
     """Decide the steps of the open run, save the state, archive the journal.
 
-    With `accept`, steps that cannot be decided count as not done, on a person's word.
+    Changes no key (but see `decide` for services with idempotency tokens). With `accept`,
+    steps that cannot be decided count as not done, on a person's word.
     Raises `BusyError` if somebody holds the lease (the run may still be going on),
     `JournalError` for a journal that is broken or belongs to another state, `StateError`
     if journal or state cannot be written. Without an open run it only tidies up.
     """
+    around = Surroundings(sessions, options, clock, unwatched, Interrupt())
+    with _opened(store, around) as found:
+        return found.close(accept=accept) if isinstance(found, _Recovery) else found
+
+
+def finish_open_run(
+    store: Store,
+    sessions: Mapping[str, ProviderSession],
+    *,
+    options: ApplyOptions = RESUME,
+    accept: bool = False,
+    observer: Observer = unwatched,
+    clock: Clock = SYSTEM_CLOCK,
+    interrupt: Interrupt | None = None,
+) -> RecoveryReport:
+    """Decide the steps of the open run, perform the rest of its program, and close it.
+
+    The rest is under the checks of `apply`; what it may not do any more is left, and the
+    report says why. Raises as `close_open_run`, and the errors of providers with the run
+    still open.
+    """
+    around = Surroundings(sessions, options, clock, observer, interrupt or Interrupt())
+    with _opened(store, around) as found:
+        return found.finish(accept=accept) if isinstance(found, _Recovery) else found
+
+
+@contextmanager
+def _opened(store: Store, around: Surroundings) -> Iterator[_Recovery | RecoveryReport]:
+    """The open run under the lease; its report at once if there is nothing to decide."""
+    options = around.options
     with leased(
         store,
         holder=options.holder,
         operation=options.operation,
         timeout=options.lock_timeout,
-        clock=clock,
+        clock=around.clock,
     ) as lease:
         snapshot = load_snapshot(store, new_lineage=lambda: _NO_LINEAGE)
         archive_closed_runs(store, snapshot.state, lease=lease)
-        if snapshot.open_run is None:
-            return RecoveryReport("", closed=True, serial=snapshot.state.serial)
-        journal = read_journal(store.read_log(snapshot.open_run), run=snapshot.open_run)
+        run, serial = snapshot.open_run, snapshot.state.serial
+        if run is None:
+            yield RecoveryReport("", closed=True, serial=serial)
+            return
+        journal = read_journal(store.read_log(run), run=run)
         if journal.torn:
-            store.truncate_log(snapshot.open_run, journal.good_size, lease=lease)
-        recovery = _Recovery(store, lease, snapshot, snapshot.open_run, journal, sessions, clock)
-        return recovery.close(accept=accept)
+            store.truncate_log(run, journal.good_size, lease=lease)
+        if not journal.entries:
+            store.archive(run, lease=lease)
+            yield RecoveryReport(run, closed=True, serial=serial, torn=journal.torn, begun=False)
+            return
+        head = _head(journal.entries[0], snapshot)
+        recorder = Recorder(JournalWriter(store, lease, run, after=journal), journal.entries)
+        yield _Recovery(store, lease, snapshot, head, journal, recorder, around)
+
+
+def _head(head: Entry, snapshot: StateSnapshot) -> RunStarted:
+    state = snapshot.state
+    if isinstance(head, RunStarted) and (head.lineage, head.serial) == (
+        state.lineage,
+        state.serial,
+    ):
+        return head
+    raise JournalError(
+        "the open journal does not belong to this state",
+        target=snapshot.open_run or "",
+        why=f"The state is at serial {state.serial} of lineage {state.lineage}; the run began"
+        " with another. One of the two was restored or moved without the other.",
+        advice="Put the state and the journal that belong together back, then: keyplan resume",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Recovery:
-    """The close of one run, under the lease."""
+    """The end of one run, under the lease."""
 
     store: Store
     lease: Lease
     snapshot: StateSnapshot
-    run: str
+    head: RunStarted
     journal: JournalReading
-    sessions: Mapping[str, ProviderSession]
-    clock: Clock
+    recorder: Recorder
+    around: Surroundings
 
     def close(self, *, accept: bool) -> RecoveryReport:
-        """Decide, record, end the run."""
-        entries = self.journal.entries
-        if not entries:
-            self.store.archive(self.run, lease=self.lease)
-            return self._report((), closed=True)
-        head = self._head(entries[0])
-        recorder = Recorder(
-            JournalWriter(self.store, self.lease, self.run, after=self.journal), entries
-        )
-        warnings: list[str] = []
-        steps: tuple[RecoveredStep, ...] = ()
-        if not isinstance(entries[-1], RunEnded):
-            known = self._known(entries)
-            steps = self._decide(undecided(entries), head, known, recorder, accept=accept)
-            if any(step.fate is Fate.UNDECIDABLE for step in steps):
-                recorder.flush()
-                return self._report(steps, closed=False)
-            accepted = [step.address for step in steps if step.fate is Fate.ACCEPTED]
-            verified, warnings = read_back(recorder.entries, known, self.sessions, also=accepted)
-            recorder.add(*verified)
-            closing.end_run(recorder, "interrupted", self.clock)
-        state, more = closing.commit_run(self.store, self.lease, self.snapshot, recorder, self.run)
-        report = self._report(steps, closed=True, warnings=(*warnings, *more))
-        return replace(report, serial=state.serial)
+        """Decide, and end the run where it is."""
+        if isinstance(self.recorder.entries[-1], RunEnded):
+            return self._commit((), ())
+        known = self._known()
+        steps = self._decide(known, accept=accept)
+        return self._open(steps) if _is_open(steps) else self._close(steps, known)
 
-    def _head(self, head: Entry) -> RunStarted:
-        state = self.snapshot.state
-        if isinstance(head, RunStarted) and (head.lineage, head.serial) == (
-            state.lineage,
-            state.serial,
-        ):
-            return head
-        raise JournalError(
-            "the open journal does not belong to this state",
-            target=self.run,
-            why=f"The state is at serial {state.serial} of lineage {state.lineage}; the run began"
-            " with another. One of the two was restored or moved without the other.",
-            advice="Put the state and the journal that belong together back, then: keyplan resume",
-        )
+    def finish(self, *, accept: bool) -> RecoveryReport:
+        """Decide, and do the rest, if it may be done."""
+        if isinstance(self.recorder.entries[-1], RunEnded):
+            return self._commit((), ())
+        known = self._known()
+        steps = self._decide(known, accept=accept)
+        if _is_open(steps):
+            return self._open(steps)
+        if has_failed(self.recorder.entries) or self.owes_rollback:
+            return self._close(steps, known)
+        self.recorder.flush()
+        try:
+            run = self._rest()
+        except _REFUSALS as error:
+            return self._close(steps, known, stopped=error)
+        try:
+            applied = run.go_on(self.recorder)
+        except StalePlanError as error:
+            return self._close(steps, known, stopped=error)
+        closed = applied.open_run is None
+        report = self._report(steps, closed=closed, serial=applied.serial)
+        return replace(report, finished=applied, rollback=closed and self.owes_rollback)
 
-    def _known(self, entries: tuple[Entry, ...]) -> Known:
-        """What the run had learnt."""
-        known = Known(self.snapshot.state, self.sessions)
-        started: dict[int, StepStarted] = {}
-        for entry in entries:
-            if isinstance(entry, StepStarted):
-                started[entry.step] = entry
-                known.place(entry.operation.target, entry.provider)
-            elif isinstance(entry, StepSucceeded):
-                known.learn(started[entry.step].operation.target, entry.id, entry.observation)
+    @property
+    def owes_rollback(self) -> bool:
+        """Whether the run was to be taken back if something stops it, and something did."""
+        entries = self.recorder.entries
+        stopped = any(isinstance(item, StepSkipped) and item.why == INTERRUPTED for item in entries)
+        return self.head.on_failure == "rollback" and (stopped or has_failed(entries))
+
+    def _known(self) -> Known:
+        known = Known(self.snapshot.state, self.around.sessions)
+        known.replay(self.recorder.entries)
         return known
 
-    def _decide(
-        self,
-        pending: list[StepStarted],
-        head: RunStarted,
-        known: Known,
-        recorder: Recorder,
-        *,
-        accept: bool,
-    ) -> tuple[RecoveredStep, ...]:
-        """Find out about each, and record it. Questions to one provider go together."""
-        questions: dict[str, list[Question]] = {}
-        verdicts: dict[int, Verdict] = {}
-        for item in pending:
-            match item.operation:
-                case RecordAttributes() | AdoptKey() | ForgetKey() | RenameKey():
-                    verdicts[item.step] = self._without_call(item.operation, known)
-                case operation:
-                    question = Question(item.step, operation, known.known_ids(operation))
-                    questions.setdefault(item.provider, []).append(question)
-        for provider, asked in questions.items():
-            verdicts.update(self._ask(provider, head.places.get(provider, ""), asked))
-        steps = tuple(_recovered(item, verdicts[item.step], accept=accept) for item in pending)
-        for step in steps:
-            self._record(step, verdicts[step.number], recorder)
-            outcome = verdicts[step.number].outcome
-            if outcome is not None:
-                known.learn(step.address, outcome.id, outcome.observation)
-        return steps
+    def _decide(self, known: Known, *, accept: bool) -> tuple[RecoveredStep, ...]:
+        around = self.around
+        decider = Decider(self.head, known, self.recorder, around.sessions, around.clock)
+        return decider.decide(accept=accept)
 
-    def _ask(self, provider: str, place: str, asked: list[Question]) -> Mapping[int, Verdict]:
-        """Ask where the run wrote. Absence anywhere else would prove nothing."""
-        session = self.sessions.get(provider)
-        try:
-            if session is None:
-                why = f"the provider {provider} is not declared any more"
-            elif not session.identity.is_at(place):
-                why = f"the run wrote to {place}, and this connection is {session.identity.place}"
-            else:
-                return decide(session, asked, clock=self.clock)
-        except ProviderError as error:
-            why = f"{provider} does not say who it is: {error.what}"
-        return {item.number: Verdict(done=None, why=why) for item in asked}
+    def _program(self) -> Plan | None:
+        """The whole program; `None` in a journal that was written before they had one."""
+        for entry in self.journal.entries[:2]:
+            if isinstance(entry, RunPlanned):
+                head = self.head
+                return read_program(entry.program, run=head.run, checksum=head.checksum)
+        return None
 
-    def _without_call(self, operation: StateOperation, known: Known) -> Verdict:
-        """A step that only changes the state is done by being recorded."""
-        match operation:
-            case AdoptKey(id=key_id) | ForgetKey(id=key_id) | RenameKey(id=key_id):
-                pass
-            case RecordAttributes(target):
-                key_id = known.id_of(target) or ""
-        return Verdict(done=True, outcome=Outcome(key_id))
+    def _rest(self) -> Run:
+        """The run with its program, checked as by apply as far as something is left to do."""
+        plan = self._program()
+        if plan is None:
+            raise JournalError(
+                "the journal does not say what was left to do",
+                target=self.head.run,
+                advice="Plan it: keyplan plan",
+            )
+        around, allowed = self.around, frozenset(self.head.allowed)
+        done = {item.step for item in self.recorder.entries if isinstance(item, StepSucceeded)}
+        left = replace(plan, steps=tuple(step for step in plan.steps if step.number not in done))
+        if left.steps:
+            check_allowed(left, allowed)
+            check_clock(left, around.clock.now())
+            check_sessions(left, around.sessions)
+            check_steps(left, around.sessions)
+            check_brakes(left, self.snapshot.state, allowed)
+        began = around.clock.monotonic()
+        return Run(plan, self.store, self.lease, self.snapshot, around, self.head.run, began)
 
-    def _record(self, step: RecoveredStep, verdict: Verdict, recorder: Recorder) -> None:
-        match step.fate:
-            case Fate.DONE:
-                outcome = verdict.outcome or Outcome("")
-                recorder.add(StepSucceeded(step.number, outcome.id, outcome.observation))
-            case Fate.NOT_DONE:
-                recorder.add(StepFailed(step.number, NOT_DONE, "the run broke off before it"))
-            case Fate.ACCEPTED:
-                recorder.add(StepFailed(step.number, ACCEPTED, step.why))
-            case Fate.UNDECIDABLE:
-                pass  # the journal says so already, or says nothing: both mean open
+    # -- ending --------------------------------------------------------------------------
 
-    def _report(
+    def _open(self, steps: tuple[RecoveredStep, ...]) -> RecoveryReport:
+        self.recorder.flush()
+        return self._report(steps, closed=False)
+
+    def _close(
         self,
         steps: tuple[RecoveredStep, ...],
+        known: Known,
         *,
-        closed: bool,
-        warnings: tuple[str, ...] = (),
+        stopped: KeyplanError | None = None,
+    ) -> RecoveryReport:
+        """End the run with what was done; keys and outputs as they are now."""
+        also = {step.address for step in steps if step.fate is Fate.ACCEPTED}
+        plan = None if isinstance(stopped, JournalError) else self._program_if_readable()
+        if plan is not None:
+            also |= adopted(plan)
+        entries = self.recorder.entries
+        verified, warnings = read_back(entries, known, self.around.sessions, also=also)
+        self.recorder.add(*verified)
+        if plan is not None:
+            for entry in verified:
+                known.learn(entry.address, entry.observation.id, entry.observation)
+            outputs, _ = closing.outputs_after(plan, self.snapshot.state, known)
+            self.recorder.add(*([] if outputs is None else [outputs]))
+        outcome = "failed" if has_failed(entries) or stopped else "interrupted"
+        closing.end_run(self.store, self.snapshot, self.recorder, outcome, self.around.clock)
+        return self._commit(steps, tuple(warnings), stopped=stopped)
+
+    def _program_if_readable(self) -> Plan | None:
+        try:
+            return self._program()
+        except JournalError:
+            return None  # closing needs it for keys taken over and outputs only
+
+    def _commit(
+        self,
+        steps: tuple[RecoveredStep, ...],
+        warnings: tuple[str, ...],
+        *,
+        stopped: KeyplanError | None = None,
+    ) -> RecoveryReport:
+        run, recorder = self.head.run, self.recorder
+        state, more = closing.commit_run(self.store, self.lease, self.snapshot, recorder, run)
+        report = self._report(steps, closed=True, serial=state.serial)
+        return replace(
+            report,
+            warnings=(*warnings, *more),
+            stopped="" if stopped is None else explain(stopped),
+            rollback=self.owes_rollback,
+        )
+
+    def _report(
+        self, steps: tuple[RecoveredStep, ...], *, closed: bool, serial: int | None = None
     ) -> RecoveryReport:
         return RecoveryReport(
-            run=self.run,
+            run=self.head.run,
             closed=closed,
-            serial=self.snapshot.state.serial,
+            serial=self.snapshot.state.serial if serial is None else serial,
             steps=steps,
-            before=sum(isinstance(entry, _RESULTS) for entry in self.journal.entries),
+            before=sum(isinstance(entry, RESULTS) for entry in self.journal.entries),
             torn=self.journal.torn,
-            warnings=warnings,
         )
 
 
-def undecided(entries: Iterable[Entry]) -> list[StepStarted]:
-    """The steps that were started and have no result, in order."""
-    pending: dict[int, StepStarted] = {}
-    for entry in entries:
-        if isinstance(entry, StepStarted):
-            pending[entry.step] = entry
-        elif isinstance(entry, _RESULTS):
-            pending.pop(entry.step, None)
-    return [pending[number] for number in sorted(pending)]
-
-
-def _recovered(item: StepStarted, verdict: Verdict, *, accept: bool) -> RecoveredStep:
-    fate = {True: Fate.DONE, False: Fate.NOT_DONE, None: Fate.UNDECIDABLE}[verdict.done]
-    if fate is Fate.UNDECIDABLE and accept:
-        fate = Fate.ACCEPTED
-    return RecoveredStep(
-        number=item.step,
-        provider=item.provider,
-        operation=item.operation,
-        inverse=item.inverse,
-        settlement=item.settlement,
-        fate=fate,
-        why=verdict.why,
-    )
+def _is_open(steps: tuple[RecoveredStep, ...]) -> bool:
+    return any(step.fate is Fate.UNDECIDABLE for step in steps)

@@ -5,23 +5,26 @@
 
 Rules: no step starts before its `StepStarted` is durable; results become durable with
 the next flush, and before the run ends. After a failure, or when asked to stop, nothing
-new starts: what no thread has begun is withdrawn, what is in flight finishes. This
-thread alone keeps the books, tells the observer, and runs steps that need no call.
+new starts: what no thread has begun is withdrawn, what is in flight finishes. So it is
+when the lease or the journal is lost: what is still answered is kept in memory. A call
+that hangs beyond its deadline is given up, undecided. This thread alone keeps the books,
+tells the observer, and runs steps that need no call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from keyplan.applying.executor import Attempt, Prepared, perform
 from keyplan.applying.known import Known
 from keyplan.applying.lanes import Begun, Crashed, Lanes, Message
 from keyplan.applying.live import LiveCheck, stale
-from keyplan.applying.options import ApplyOptions, Interrupt, Observer
+from keyplan.applying.options import Surroundings
 from keyplan.applying.order import Order
 from keyplan.applying.record import Recorder, explain
-from keyplan.errors import KeyplanError
+from keyplan.applying.telling import Teller
+from keyplan.errors import KeyplanError, OutcomeUnknownError, StateError
 from keyplan.model.operations import (
     AdoptKey,
     ForgetKey,
@@ -33,8 +36,6 @@ from keyplan.model.operations import (
 )
 from keyplan.plans.plan import Step
 from keyplan.plans.reports import ApplyEvent, EventKind, StepResult, StepStatus
-from keyplan.session.clock import Clock
-from keyplan.session.session import ProviderSession
 from keyplan.state.entries import (
     StepFailed,
     StepSkipped,
@@ -49,31 +50,29 @@ TICK = 0.1
 PROGRESS = 10.0
 """A step in flight is mentioned again after so many seconds."""
 
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a run works with."""
-
-    sessions: Mapping[str, ProviderSession]
-    options: ApplyOptions
-    clock: Clock
-    observer: Observer
-    interrupt: Interrupt
+INTERRUPTED = "the run was interrupted"
+"""Why a step was not started after somebody asked for the stop."""
 
 
 @dataclass(slots=True)
 class _Flight:
-    """A step that a worker has begun, and when it was last mentioned to the observer."""
+    """A step that a worker has begun, and when it was last mentioned to the observer.
+
+    `late` says that its call was overdue when it was looked at the last time.
+    """
 
     step: Step
     began: float
     mentioned: float
+    thread: int
+    late: bool = False
 
 
 class Scheduler:
-    """Runs the steps of one plan, once.
+    """Runs the steps of one plan, once, but for those in `done`.
 
-    `began` says whether anything was started, `unheard` why the observer was given up.
+    `began` says whether anything was started, `lost` why the journal cannot be written any
+    more. `held` raises if the lease is lost.
     """
 
     def __init__(
@@ -84,25 +83,33 @@ class Scheduler:
         live: LiveCheck,
         recorder: Recorder,
         around: Surroundings,
+        done: Collection[int] = (),
+        held: Callable[[], None] = lambda: None,
     ) -> None:
         self._steps = steps
         self._known = known
         self._live = live
         self._recorder = recorder
         self._around = around
-        self._order = Order(steps)
+        self._order = Order(steps, done)
+        self._held = held
         parallelism = max(1, around.options.parallelism)
         self._lanes = Lanes(
             {name: max(1, item.capabilities.threads) for name, item in around.sessions.items()},
             parallelism,
         )
         self._core: list[Step] = []
-        self._results: dict[int, StepResult] = {}
+        self._results: dict[int, StepResult] = {
+            step.number: StepResult(step, StepStatus.SUCCEEDED)
+            for step in steps
+            if step.number in done
+        }
         self._in_flight: dict[int, _Flight] = {}
         self._numbered = {step.number: step for step in steps}
         self._stop = ""
-        self.began = False
-        self.unheard = ""
+        self.began = bool(done)
+        self.teller = Teller(around.observer, around.interrupt)
+        self.lost: StateError | None = None
 
     @property
     def interrupted(self) -> bool:
@@ -159,8 +166,10 @@ class Scheduler:
         calls = [item for item in prepared if is_remote(item.operation)]
         for item in calls:
             self._live.written(item.step)
-        if calls:
-            self._recorder.flush()
+        if calls and not self._flush():
+            for item in prepared:
+                self._skip(item.step.number, self._stop)
+            return False
         settled = False
         for item in prepared:
             operation = item.operation
@@ -241,17 +250,21 @@ class Scheduler:
         for message in messages:
             self._take(message)
         self._heed_interrupt()
+        self._check_lease()
         if not messages:
-            self._recorder.flush()
+            self._flush()
+            self._give_up_what_hangs()
         self._report_progress()
 
     def _take(self, message: Message) -> None:
         match message:
-            case Begun(step, at):
-                self._in_flight[step.number] = _Flight(step, at, at)
+            case Begun(step, at, thread):
+                self._in_flight[step.number] = _Flight(step, at, at, thread)
                 self._tell(EventKind.STARTED, step)
             case Crashed(error):
                 raise error
+            case Attempt(step) if step.number in self._results:
+                pass  # it was given up; what it says now is for `resume` to find out
             case Attempt(step, outcome):
                 self._lanes.reported(step)
                 self._in_flight.pop(step.number, None)
@@ -283,14 +296,57 @@ class Scheduler:
         self._results[step.number] = StepResult(
             step, status, error.error_class, text, error.advice, attempt.seconds
         )
-        self._tell(EventKind.ERRORED, step, attempt.seconds, error.error_class, text)
+        self._tell(
+            EventKind.ERRORED, step, attempt.seconds, error_class=error.error_class, message=text
+        )
         self._halt(f"step {step.number} {'is undecided' if attempt.undecided else 'failed'}")
 
     # -- stopping ------------------------------------------------------------------------
 
     def _heed_interrupt(self) -> None:
         if self._around.interrupt.is_set:
-            self._halt("the run was interrupted")
+            self._halt(INTERRUPTED)
+
+    def _give_up_what_hangs(self) -> None:
+        """Wait no longer for a call that was overdue at two looks: its answer is lost."""
+        for flight in list(self._in_flight.values()):
+            step, late = flight.step, flight.late
+            flight.late = self._around.sessions[step.provider].overdue(flight.thread)
+            if not (late and flight.late):
+                continue
+            seconds = self._around.clock.monotonic() - flight.began
+            error = OutcomeUnknownError(
+                "the call did not end, and is not waited for any longer",
+                target=step.address,
+                why=f"The provider {step.provider} hangs in {step.call}, beyond the deadline of"
+                f" {self._around.options.deadline:.0f} s.",
+                advice="When the service answers again: keyplan resume",
+                operation=step.operation.name,
+            )
+            self._lanes.reported(step)
+            del self._in_flight[step.number]
+            self._fail(Attempt(step, error=error, undecided=True, seconds=seconds))
+
+    def _check_lease(self) -> None:
+        """Somebody may have taken the lease away: then nothing more may begin."""
+        if self.lost is None:
+            try:
+                self._held()
+            except StateError as error:
+                self._lose(error)
+
+    def _flush(self) -> bool:
+        """Make everything durable; whether it is. After a failure nothing is written again."""
+        if self.lost is None:
+            try:
+                self._recorder.flush()
+            except StateError as error:
+                self._lose(error)
+        return self.lost is None
+
+    def _lose(self, error: StateError) -> None:
+        self.lost = error
+        self._halt("the journal cannot be written")
 
     def _halt(self, why: str) -> None:
         """Start nothing more, and take back what no thread has begun."""
@@ -317,26 +373,6 @@ class Scheduler:
                 origin = behind.get(number)
                 self._skip(number, self._stop if origin is None else f"it depends on step {origin}")
 
-    # -- telling -------------------------------------------------------------------------
-
-    def _tell(
-        self,
-        kind: EventKind,
-        step: Step,
-        seconds: float = 0.0,
-        error_class: str = "",
-        message: str = "",
-    ) -> None:
-        """Tell the observer. One that fails (a closed pipe) is not told again: the run goes on."""
-        if self.unheard:
-            return
-        done, total = len(self._results), len(self._steps)
-        event = ApplyEvent(kind, step, done, total, seconds, error_class, message)
-        try:
-            self._around.observer(event)
-        except Exception as error:  # noqa: BLE001  (watching must not leave a run open)
-            self.unheard = f"progress was not shown to the end ({type(error).__name__})"
-
     def _report_progress(self) -> None:
         """Mention steps that have been running for long, each every `PROGRESS` seconds."""
         now = self._around.clock.monotonic()
@@ -344,3 +380,7 @@ class Scheduler:
             if now - flight.mentioned >= PROGRESS:
                 flight.mentioned = now
                 self._tell(EventKind.PROGRESS, flight.step, now - flight.began)
+
+    def _tell(self, kind: EventKind, step: Step, seconds: float = 0.0, **error: str) -> None:
+        done, total = len(self._results), len(self._steps)
+        self.teller.tell(ApplyEvent(kind, step, done, total, seconds, **error))

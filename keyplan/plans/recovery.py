@@ -1,4 +1,4 @@
-"""What became of a run that did not end, once it was closed: the report of `keyplan resume`."""
+"""What became of a run that did not end: the report of `keyplan resume`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from enum import StrEnum
 from keyplan.model.address import Address
 from keyplan.model.inverses import Inverse
 from keyplan.model.operations import Operation
+from keyplan.plans.reports import ApplyReport
 from keyplan.state.entries import Settlement
 
 
@@ -43,11 +44,14 @@ class RecoveredStep:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryReport:
-    """The close of an open run.
+    """The end of an open run.
 
-    `run` is empty if there was none to close. `closed` says whether the state is
-    committed and the journal archived; it is not while a step is undecidable. `before`
-    counts the steps whose results were in the journal already.
+    `run` is empty if there was none. `closed` says whether the state is committed and the
+    journal archived; it is not while a step is undecidable. `before` counts the results
+    that were in the journal already; `begun` is false if it had nothing at all.
+    `finished` is what became of the rest of the program, `stopped` why it was not gone on
+    with; neither is there for a run in which a step had failed. `rollback` says that the
+    run is now to be taken back, as was asked for when it began.
     """
 
     run: str
@@ -57,6 +61,16 @@ class RecoveryReport:
     before: int = 0
     torn: bool = False
     warnings: tuple[str, ...] = ()
+    begun: bool = True
+    finished: ApplyReport | None = None
+    stopped: str = ""
+    rollback: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run is closed with everything that it was to do."""
+        whole = self.finished is None or self.finished.ok
+        return self.closed and whole and not self.stopped
 
     def with_fate(self, fate: Fate) -> tuple[RecoveredStep, ...]:
         """The steps with that fate, in order."""

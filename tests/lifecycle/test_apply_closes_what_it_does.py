@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+
+import pytest
+
 from keyplan.model.operations import CreateAlias, ForgetKey, PutLabels, RecordAttributes
 from keyplan.model.values import Reference, Unknown
-from keyplan.plans.reports import EventKind
+from keyplan.plans.reports import EventKind, StepStatus
 from keyplan.state.entries import RunEnded, RunStarted, Settlement, StepStarted
 from keyplan.testing.fake import fake_plugin
 from tests.lifecycle.world import Draft, World, create, key
@@ -125,12 +129,28 @@ def test_nothing_to_do_writes_nothing() -> None:
 def test_an_observer_that_fails_does_not_stop_the_run() -> None:
     world = World()
 
-    def closed(event: object) -> None:
-        raise BrokenPipeError
+    def broken(event: object) -> None:
+        raise RuntimeError
 
-    report = world.apply(world.plan([create("a"), create("b")]), observer=closed)
+    report = world.apply(world.plan([create("a"), create("b")]), observer=broken)
     assert report.ok
-    assert "BrokenPipeError" in report.warnings[0]
+    assert "RuntimeError" in report.warnings[0]
+    assert world.agree()
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(errno.EIO, "no terminal")])
+def test_nobody_there_to_see_it_ends_the_run_as_an_interrupt(error: OSError) -> None:
+    world = World()
+
+    def gone(event: object) -> None:
+        raise error
+
+    drafts = [Draft(create(f"k{n}"), after=(n,) if n else ()) for n in range(5)]
+    report = world.apply(world.plan(drafts), observer=gone)
+    assert report.interrupted
+    assert report.with_status(StepStatus.SKIPPED)
+    assert type(error).__name__ in report.warnings[0]
+    assert world.snapshot.open_run is None
     assert world.agree()
 
 

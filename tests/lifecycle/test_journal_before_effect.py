@@ -7,7 +7,7 @@ import pytest
 from keyplan.errors import StoreError
 from keyplan.model.operations import CreateAlias, RemoteOperation
 from keyplan.sdk.store import Lease
-from keyplan.state.entries import StepStarted, StepSucceeded
+from keyplan.state.entries import RunPlanned, RunStarted, StepStarted, StepSucceeded
 from keyplan.testing.memory_store import MemoryStore
 from tests.lifecycle.world import Draft, World, create, instance, key
 
@@ -42,8 +42,9 @@ def test_steps_of_one_wave_share_a_flush() -> None:
     # one append for the starts, one for the results and the end, a commit, an archiving
     assert store.writes == 4
     order = [type(entry) for entry in world.entries()]
-    assert order[1:17] == [StepStarted] * 16
-    assert order[17:33] == [StepSucceeded] * 16
+    assert order[:2] == [RunStarted, RunPlanned]
+    assert order[2:18] == [StepStarted] * 16
+    assert order[18:34] == [StepSucceeded] * 16
 
 
 class _Full(MemoryStore):

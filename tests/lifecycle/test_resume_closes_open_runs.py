@@ -32,14 +32,17 @@ def test_the_report_says_what_was_found_out() -> None:
     assert (step.number, step.address, step.inverse.operations != ()) == (1, key("a"), True)
     end = world.entries()[-1]
     assert isinstance(end, RunEnded)
-    assert end.outcome == "interrupted"
+    assert end.outcome == "succeeded"
+    assert report.finished is not None
+    assert [item.step.address for item in report.finished.results] == [key("a"), key("b")]
     assert world.medium.archived == {"run-1"}
 
 
 def test_what_was_not_done_is_not_in_the_state() -> None:
     world = _crashed(FaultKind.CRASH_BEFORE)
-    report = world.resume()
+    report = world.close()
     assert [step.fate for step in report.steps] == [Fate.NOT_DONE]
+    assert report.finished is None
     assert not world.state.resources
     assert world.state.serial == 1
 
@@ -174,7 +177,7 @@ def test_steps_that_need_no_call_are_finished() -> None:
     )
     # cut the second journal right after the start of the record, as a torn write would
     lines = world.medium.logs["run-2"].splitlines(keepends=True)
-    world.medium.logs["run-2"] = b"".join(lines[:2])
+    world.medium.logs["run-2"] = b"".join(lines[:3])
     world.medium.states.pop()
     world.medium.archived.discard("run-2")
 

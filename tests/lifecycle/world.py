@@ -9,7 +9,7 @@ from typing import Any
 
 from keyplan.applying.apply import apply_plan
 from keyplan.applying.options import ApplyOptions, Interrupt
-from keyplan.applying.recovery import close_open_run
+from keyplan.applying.recovery import close_open_run, finish_open_run
 from keyplan.model.address import Address
 from keyplan.model.observations import OwnerMark
 from keyplan.model.operations import CreateKey, Operation, RemoteOperation
@@ -235,11 +235,20 @@ class World:
             new_run=lambda now: name,
         )
 
-    def resume(self, *, crash: CrashPoint | None = None, accept: bool = False) -> RecoveryReport:
-        """What a new process does after a crash, once the dead one's lease is gone."""
+    def close(self, *, crash: CrashPoint | None = None, accept: bool = False) -> RecoveryReport:
+        """What a rollback does first after a crash, once the dead one's lease is gone."""
         store = self.store(crash)
         store.break_lease()
         return close_open_run(store, self.sessions, clock=self.clock, accept=accept)
+
+    def resume(
+        self, *, crash: CrashPoint | None = None, accept: bool = False, **more: Any
+    ) -> RecoveryReport:
+        """What a new process does after a crash: the run is finished."""
+        store = self.store(crash)
+        store.break_lease()
+        sessions = more.pop("sessions", None) or self.sessions
+        return finish_open_run(store, sessions, clock=self.clock, accept=accept, **more)
 
     def agree(self) -> bool:
         """Whether every key of the world is in the state, and the other way round."""
