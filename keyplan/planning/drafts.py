@@ -1,7 +1,8 @@
 """A step before it has a number, and its place within its key.
 
 The order within a key is fixed by `RANK`: out of pending deletion first, enabled before
-other changes, access before names, disabled late, deletion last.
+other changes, access before names, disabled late, deletion last. A policy that only takes
+away (`late`) comes when nothing needs what goes any more.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 from keyplan.model.address import Address
 from keyplan.model.keys import KeyState
-from keyplan.model.operations import ChangeState, Operation, SetOwner
+from keyplan.model.operations import ChangeState, Operation, PutPolicy, SetOwner
 from keyplan.planning.intents import KeyDiff
 from keyplan.plans.changes import Reason
 from keyplan.state.entries import Settlement
@@ -38,6 +39,7 @@ RANK = {
     "move_alias": 15,
     "change_state": 16,
     "destroy_version": 17,
+    "narrow_policy": 17.5,
     "schedule_deletion": 18,
     "destroy_key": 19,
     "record_attributes": 20,
@@ -57,6 +59,7 @@ class Draft:
     reason: Reason
     settlement: Settlement
     detail: str = ""
+    late: bool = False
 
     @property
     def rank(self) -> float:
@@ -64,6 +67,8 @@ class Draft:
         match self.operation:
             case ChangeState(after=KeyState.ACTIVE):
                 return RANK["enable"]
+            case PutPolicy() if self.late:
+                return RANK["narrow_policy"]
             case SetOwner(after=None):
                 return RANK["release"]
             case _:

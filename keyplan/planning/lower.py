@@ -8,6 +8,7 @@ inverse is known now.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import assert_never
 
 from keyplan.model.address import Address
@@ -25,6 +26,7 @@ from keyplan.model.operations import (
     IssueCertificate,
     MoveAlias,
     Operation,
+    PutPolicy,
     RecordAttributes,
     RenameKey,
     ReplicateKey,
@@ -63,12 +65,18 @@ from keyplan.state.model import Phase
 _NO_PARENT = Settlement(drop=("parent",))
 
 
-def lower(diff: KeyDiff, capabilities: Capabilities) -> list[Draft]:
-    """The operations that make one key as it should be, in their order within the key."""
+def lower(diff: KeyDiff, capabilities: Capabilities, *, narrows: bool = False) -> list[Draft]:
+    """The operations that make one key as it should be, in their order within the key.
+
+    `narrows`: its new policy only takes away, so that it comes late.
+    """
     drafts = list(_from_intents(diff, capabilities))
     if not any(isinstance(intent, Create) for intent in diff.intents):
         drafts += attribute_drafts(diff, diff.attributes)
         drafts += record_drafts(diff)
+    if narrows:
+        late = (isinstance(item.operation, PutPolicy) for item in drafts)
+        drafts = [replace(item, late=flag) for item, flag in zip(drafts, late, strict=True)]
     replaced = {
         draft.operation.grant for draft in drafts if isinstance(draft.operation, CreateGrant)
     }

@@ -23,6 +23,7 @@ from keyplan.model.operations import (
     ChangeState,
     CreateKey,
     DestroyKey,
+    DestroyVersion,
     ForgetKey,
     IssueCertificate,
     MoveAlias,
@@ -72,12 +73,16 @@ def order(
     for index, node in enumerate(nodes):
         by_key.setdefault(node.draft.address, []).append(index)
     for indices in by_key.values():
-        indices.sort(key=lambda index: _runs_last(nodes[index]))
+        final = any(_works_without_way_back(nodes[index]) for index in indices)
+        indices.sort(
+            key=lambda index: _runs_last(nodes[index]) or (final and _ends_work(nodes[index].draft))
+        )
         for earlier, later in pairwise(indices):
             nodes[later].after.add(earlier)
     _link_keys(nodes, by_key, edges)
     _link_exits(nodes, by_key, parents)
     _link_replicas(nodes)
+    _link_narrowed(nodes)
     sequence = _topological(nodes)
     numbers = {index: number for number, index in enumerate(sequence, start=1)}
     makers = {
@@ -106,6 +111,17 @@ def _runs_last(node: _Node) -> bool:
     """Whether it moves behind the rest of its key: not what the rest is about."""
     makes = isinstance(node.draft.operation, CreateKey | ReplicateKey | CancelDeletion | RotateKey)
     return _without_way_back(node) and not makes
+
+
+def _works_without_way_back(node: _Node) -> bool:
+    """Whether it has no way back and needs a key that works, and the right to change it."""
+    ends = isinstance(node.draft.operation, ScheduleDeletion | DestroyKey | DestroyVersion)
+    return _runs_last(node) and not ends
+
+
+def _ends_work(draft: Draft) -> bool:
+    """Whether other operations may not be possible after it."""
+    return draft.late or _suspends(draft)
 
 
 def _link_keys(
@@ -193,24 +209,39 @@ def _link_exits(
 
 
 def _link_replicas(nodes: list[_Node]) -> None:
-    """A family is complete before its primary changes, and all of it works until both is done."""
+    """A family is complete before its primary changes or a name moves to it; it works so long."""
     made: dict[Address, list[int]] = {}
     changed: dict[Address, list[int]] = {}
     leaving: dict[Address, list[int]] = {}
+    named: dict[Address, list[int]] = {}
     for index, node in enumerate(nodes):
         root = node.draft.address.replica_of or node.draft.address
         match node.draft.operation:
             case ReplicateKey():
                 made.setdefault(root, []).append(index)
+            case MoveAlias():
+                named.setdefault(root, []).append(index)
             case ChangePrimary():
                 changed.setdefault(root, []).append(index)
             case _ if _goes_out(node.draft):
                 leaving.setdefault(root, []).append(index)
     for root in made.keys() | changed.keys():
-        for index in changed.get(root, ()):
+        for index in (*changed.get(root, ()), *named.get(root, ())):
             nodes[index].after.update(made.get(root, ()))
         for index in leaving.get(root, ()):
             nodes[index].after.update(made.get(root, ()), changed.get(root, ()))
+
+
+def _link_narrowed(nodes: list[_Node]) -> None:
+    """What other keys need of a key comes before its policy takes it away."""
+    late = {node.draft.address: index for index, node in enumerate(nodes) if node.draft.late}
+    for index, node in enumerate(nodes) if late else ():
+        operation = node.draft.operation
+        others = _mentioned(node.draft)
+        if isinstance(operation, MoveAlias):
+            others |= {operation.source}
+        for other in (others & late.keys()) - {node.draft.address}:
+            nodes[late[other]].after.add(index)
 
 
 def _goes_out(draft: Draft) -> bool:

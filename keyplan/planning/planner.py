@@ -28,6 +28,7 @@ from keyplan.planning.families import hold_parents, orphans, out_of_use, protect
 from keyplan.planning.intents import KeyDiff
 from keyplan.planning.lower import lower
 from keyplan.planning.moving import Relocation, relocate, with_renames
+from keyplan.planning.narrowing import narrowed_policies
 from keyplan.planning.order import order
 from keyplan.planning.performable import unsupported
 from keyplan.planning.refresh import RefreshedState, assume, refresh
@@ -71,6 +72,7 @@ class _Inputs:
     chosen: frozenset[Address]
     view: AccessView
     primaries: Primaries
+    callers: Mapping[str, str]
     options: PlanOptions
     context: PlanContext
 
@@ -177,6 +179,7 @@ def _gather(
             {name: session.identity.principal for name, session in sessions.items()},
         ),
         primaries=primaries(world.live),
+        callers={name: session.identity.principal for name, session in sessions.items()},
         options=options,
         context=context,
     )
@@ -323,10 +326,15 @@ def _steps(inputs: _Inputs, diffs: Mapping[Address, KeyDiff]) -> tuple[Step, ...
     """Operations of every key, in the order of the hierarchy, numbered."""
     sequence = [address for address in inputs.graph.keys if address in diffs]
     sequence += [address for address in diffs if address not in inputs.graph.keys]
+    narrowed = narrowed_policies(diffs, inputs.view, inputs.callers)
     drafts = [
         draft
         for address in sequence
-        for draft in lower(diffs[address], inputs.capabilities[diffs[address].provider])
+        for draft in lower(
+            diffs[address],
+            inputs.capabilities[diffs[address].provider],
+            narrows=address in narrowed,
+        )
     ]
     return order(
         drafts,
