@@ -8,14 +8,6 @@ from keyplan.errors import StoreError
 from keyplan_state.postgres_target import Target
 
 _KNOWN: dict[str, tuple[str, str]] = {
-    "28": (
-        "the database does not let this user in",
-        "Check user and password in the address, and the server's pg_hba.conf.",
-    ),
-    "3D": (
-        "there is no such database",
-        "Create it, or correct its name in the address. keyplan makes its own tables, no database.",
-    ),
     "42501": (
         "the database user may not do this",
         "Let an administrator create the schema for it: CREATE SCHEMA ... AUTHORIZATION user.",
@@ -33,10 +25,6 @@ _KNOWN: dict[str, tuple[str, str]] = {
         "Give the address of the primary, or add target_session_attrs=read-write to it.",
     ),
     "53100": ("the disk of the database is full", "Free some space there, then run again."),
-    "53300": (
-        "the database has no connection left",
-        "Raise max_connections or close idle ones, then run again.",
-    ),
     "57P": ("the database is shutting down or starting up", "Run again when it is up."),
     "40": ("the database could not decide between two writers", "Run again."),
 }
@@ -55,6 +43,11 @@ def explained(error: Any, target: Target) -> StoreError:
             "the connection to the database cannot be protected", said, state, target,
             "Name the authority that signed the server's certificate: sslrootcert=/path/to/ca.pem"
             " or sslrootcert=system in the address.",
+        )  # fmt: skip
+    if "FATAL:" in said and not state:  # before there is a session the driver knows no code
+        return _refused(
+            "the database refuses the connection", said, state, target,
+            "Check user, password and database in the address, and the server's pg_hba.conf.",
         )  # fmt: skip
     if not state:
         return _refused(
