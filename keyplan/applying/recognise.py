@@ -99,8 +99,10 @@ def was_done(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
         case DestroyVersion(version=version):
             states = (None, KeyState.DESTROYED)
             return _version_state(version, key) in states if key.versions else None
-        case ChangePrimary(before=before, after=after):
-            return _moved(key, "primary", bindings.get(before, "?"), bindings.get(after, "?"))
+        case ChangePrimary(target=target, before=before, after=after):
+            own = {target: str(key.attributes.get("arn", key.id))}  # bound by its id, being here
+            names = {**bindings, **own}
+            return _moved(key, "primary", names.get(before, "?"), names.get(after, "?"))
         case PutDocument(kind=kind, document=document, before=before, after=after):
             found = _mapping(key, DOCUMENTS)
             name = f"{kind}/{document}"

@@ -132,10 +132,12 @@ def test_a_create_is_known_by_its_token(kind: type) -> None:
 
 def test_a_new_primary_is_known_by_its_name() -> None:
     change = ChangePrimary(A, A, B)
-    names = {A: "arn:here:1", B: "arn:there:1"}
-    assert was_done(change, _key(primary="arn:there:1"), names) is True
-    assert was_done(change, _key(primary="arn:here:1"), names) is False
-    assert was_done(change, _key(primary="arn:elsewhere:1"), names) is None
+    names = {A: "1", B: "arn:there:1"}
+    for primary, done in (("there", True), ("here", False), ("elsewhere", None)):
+        key = _key(arn="arn:here:1", primary=f"arn:{primary}:1")
+        assert was_done(change, key, names) is done
+        back = None if done is None else not done
+        assert was_done(ChangePrimary(A, B, A), key, names) is back
     assert was_done(change, _key(), names) is None
 
 
