@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from keyplan.errors import BusyError, StateConflictError, StoreError
 from keyplan.sdk.store import Blob, Lease, LeaseInfo
 from keyplan_state.held_lease import HeldLease
+from keyplan_state.lease_record import Clocks
 from keyplan_state.leases import Leases
 from keyplan_state.postgres_leases import LeaseRow
 from keyplan_state.postgres_link import Link, LostConnectionError, Statements, lines_of
@@ -64,10 +65,10 @@ _ENDS = """
 class PostgresStore:
     """A `keyplan.sdk.store.Store`. Connects when it is first asked something."""
 
-    def __init__(self, target: Target, *, ttl: float = _TTL) -> None:
+    def __init__(self, target: Target, *, ttl: float = _TTL, clocks: Clocks | None = None) -> None:
         self._target = target
         self._link = Link(target)
-        self._leases = Leases(LeaseRow(Link(target), target), ttl=ttl)
+        self._leases = Leases(LeaseRow(Link(target), target), ttl=ttl, clocks=clocks)
 
     def describe(self) -> str:
         """`postgres keyplan, stack payments`."""

@@ -6,18 +6,37 @@ from pathlib import Path
 
 import pytest
 
-from keyplan.testing.store_contract import StoreContract
-from keyplan_state.postgres import STORE, PostgresStore
+from keyplan.testing.store_contract import Expire, StoreContract, StoreFactory
+from keyplan_state.lease_record import Clocks, steady
+from keyplan_state.postgres import PostgresStore
+from keyplan_state.postgres_target import PostgresSettings, resolve
+from tests.support.postgres import PostgresServer
+
+TTL = 60.0
 
 
 class TestPostgresStore(StoreContract):
     @pytest.fixture
-    def make_store(self, tmp_path: Path, postgres_url: str):
-        settings = STORE.settings_model.model_validate(
-            {"url": {"env": "STATE_URL"}, "stack": "payments"}
-        )
+    def ahead(self) -> list[float]:
+        """How far the clock of this machine is ahead."""
+        return [0.0]
 
-        def make() -> PostgresStore:
-            return STORE.open(settings, stack=tmp_path, environment={"STATE_URL": postgres_url})
+    @pytest.fixture
+    def make_store(self, postgres_url: str, ahead: list[float]) -> StoreFactory:
+        settings = PostgresSettings.model_validate({"url": {"env": "URL"}, "stack": "payments"})
+        clocks = Clocks(steady=lambda: steady() + ahead[0])
+        target = resolve(settings, Path(), {"URL": postgres_url})
+        return lambda: PostgresStore(target, ttl=TTL, clocks=clocks)
 
-        return make
+    @pytest.fixture
+    def expire(
+        self, postgres: PostgresServer, postgres_database: str, ahead: list[float]
+    ) -> Expire:
+        def expire() -> None:
+            ahead[0] += TTL
+            postgres.sql(
+                "UPDATE keyplan.leases SET renewed = renewed - make_interval(secs => ttl)",
+                postgres_database,
+            )
+
+        return expire
