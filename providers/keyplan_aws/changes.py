@@ -9,11 +9,13 @@ it is changed: what is pending deletion is only ever brought back by cancelling 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from keyplan.errors import ConflictError, NotFoundError, QuotaError, RejectedError
 from keyplan.model.keys import TRANSITIONS, KeyState
+from keyplan.model.observations import grant_name
 from keyplan.model.operations import (
     ChangeState,
     CreateGrant,
@@ -197,33 +199,27 @@ def default_policy(place: Place) -> Value:
 
 
 def create_grant(work: Work, key: str, operation: CreateGrant) -> None:
-    """Give the grant, unless it is there with the same terms. Its token is not kept."""
+    """Give the grant, unless it is there with these terms. Its token is not kept."""
     wanted = request(operation.grant, operation.terms)
-    terms = canonical_grant(operation.terms)
-    for grant in _grants(work, key):
-        if grant.name == operation.grant:
-            if grant.terms == terms:
-                return
-            raise ConflictError(
-                f"there is a grant {operation.grant} with other terms",
-                target=key,
-                advice="Revoke it first: grants are immutable.",
-                operation="CreateGrant",
-            )
-    work.write("CreateGrant", KeyId=key, **wanted)
+    if not _matching(work, key, operation):
+        work.write("CreateGrant", KeyId=key, **wanted)
 
 
 def revoke_grant(work: Work, key: str, operation: RevokeGrant) -> None:
-    """Take back the grant of that name, or the foreign one of that grant id."""
-    found = next(
-        (grant for grant in _grants(work, key) if operation.grant in (grant.name, grant.id)), None
-    )
-    if found is None:
-        return
-    try:
-        work.write("RevokeGrant", KeyId=key, GrantId=found.id)
-    except NotFoundError:
-        return  # somebody retired it in between
+    """Take back the grant of that name with these terms, or the foreign one of that id."""
+    for grant in _matching(work, key, operation):
+        with suppress(NotFoundError):  # somebody retired it in between
+            work.write("RevokeGrant", KeyId=key, GrantId=grant.id)
+
+
+def _matching(work: Work, key: str, operation: CreateGrant | RevokeGrant) -> list[Grant]:
+    terms = canonical_grant(operation.terms)
+    return [
+        grant
+        for grant in _grants(work, key)
+        if operation.grant == grant.id
+        or (grant_name(operation.grant) == grant.name and grant.terms == terms)
+    ]
 
 
 def _grants(work: Work, key: str) -> list[Grant]:

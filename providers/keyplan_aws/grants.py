@@ -5,7 +5,8 @@ Rules: a grant of keyplan's has a name that says what AWS has no field for:
     keyplan/<name>                      keyplan/batch
     keyplan/<name>/<end>                keyplan/batch/20270630T235959Z
 
-so that what is read back is what was declared. AWS does not end a grant; the first apply
+so that what is read back is what was declared. Two of one name but other terms live side by
+side, so that one is replaced without a gap. AWS does not end a grant; the first apply
 after its end revokes it. Any other grant is somebody else's (RDS, EBS, Auto Scaling hold
 them): it is reported under its grant id and left alone. A grant's token is never kept.
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from keyplan.errors import RejectedError
@@ -27,6 +29,7 @@ PREFIX = "keyplan/"
 MAX_NAME = 256
 
 _NAME = re.compile(r"keyplan/(?P<name>[A-Za-z0-9:_-]+)(/(?P<end>\d{8}T\d{6}Z))?")
+_END = "%Y%m%dT%H%M%SZ"
 _LEGAL = re.compile(r"[A-Za-z0-9:_-]+")
 _SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
 
@@ -54,10 +57,15 @@ GRANTABLE = frozenset(_OPERATIONS) | frozenset(_SAME)
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One grant as AWS lists it. `name` is keyplan's, or `None` for somebody else's."""
+    """One grant as AWS lists it. `name` is what it was given; empty for somebody else's.
+
+    `element` is what the attribute `grants` calls it: its name, an older one of the same name
+    `name~id`, somebody else's by its grant id.
+    """
 
     id: str
-    name: str | None
+    name: str
+    element: str
     terms: dict[str, Value]
 
 
@@ -83,7 +91,7 @@ def aws_name(name: str, terms: Mapping[str, Value]) -> str:
     end = terms.get("expires_at")
     written = f"{PREFIX}{name}"
     if isinstance(end, str):
-        written += parse_instant(end, end=True).strftime("/%Y%m%dT%H%M%SZ")
+        written += parse_instant(end, end=True).strftime(f"/{_END}")
     if len(written) > MAX_NAME:
         raise ValueError(f"a grant's name has {MAX_NAME} characters at most, with its end")
     return written
@@ -128,27 +136,35 @@ def grant_problem(name: str, terms: Mapping[str, Any]) -> str:
 
 
 def observe(listed: Iterable[Mapping[str, Any]]) -> list[Grant]:
-    """The grants of one key, oldest first; of two under one name, the second has only its id."""
+    """The grants of one key, newest first."""
     found: list[Grant] = []
     taken: set[str] = set()
-    for entry in sorted(listed, key=lambda item: (str(item.get("CreationDate")), item["GrantId"])):
-        terms = _terms(entry)
-        match = _NAME.fullmatch(entry.get("Name") or "")
-        name = match["name"] if match and match["name"] not in taken else None
-        if match and name is not None:
-            taken.add(name)
-            if match["end"]:
-                end = match["end"]
-                terms["expires_at"] = f"{end[:4]}-{end[4:6]}-{end[6:11]}:{end[11:13]}:{end[13:]}"
-        elif entry.get("Name"):
-            terms["name"] = entry["Name"]
-        found.append(Grant(entry["GrantId"], name, terms))
+    for entry in sorted(listed, key=_age, reverse=True):
+        grant_id, terms = str(entry["GrantId"]), _terms(entry)
+        written = str(entry.get("Name") or "")
+        match = _NAME.fullmatch(written)
+        if match is None:
+            found.append(
+                Grant(grant_id, "", grant_id, terms | ({"name": written} if written else {}))
+            )
+            continue
+        name = match["name"]
+        if match["end"]:
+            end = datetime.strptime(match["end"], _END).replace(tzinfo=UTC)
+            terms["expires_at"] = format_instant(end)
+        element = f"{name}~{grant_id}" if name in taken else name
+        taken.add(name)
+        found.append(Grant(grant_id, name, element, terms))
     return found
 
 
+def _age(entry: Mapping[str, Any]) -> tuple[str, str]:
+    return str(entry.get("CreationDate") or ""), str(entry["GrantId"])
+
+
 def as_attribute(grants: Iterable[Grant]) -> dict[str, Value]:
-    """The attribute `grants`: keyplan's by name, others by grant id."""
-    return {grant.name or grant.id: grant.terms for grant in grants}
+    """The attribute `grants`."""
+    return {grant.element: grant.terms for grant in grants}
 
 
 def _terms(entry: Mapping[str, Any]) -> dict[str, Value]:

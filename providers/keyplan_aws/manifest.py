@@ -99,5 +99,7 @@ def capabilities() -> Capabilities:
         read_lag=READ_LAG,
         rates={name: QUOTAS[_SLOWEST.get(name, call)] for name, call in CALLS.items()},
         calls=CALLS,
+        grants_by_terms=True,
+        paces_itself=True,
         states=frozenset({KeyState.ACTIVE, KeyState.SUSPENDED, KeyState.COMPROMISED}),
     )

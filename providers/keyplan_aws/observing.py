@@ -155,6 +155,8 @@ def on_demand(
 
 def _versions(facts: Facts) -> tuple[KeyVersion, ...]:
     """Versions as keyplan counts them: one, and one more for each of its on-demand rotations."""
+    if facts.unreadable & {"versions", "labels"}:
+        return ()
     metadata = facts.metadata
     created = _utc(metadata["CreationDate"])
     turn = Turn.parse(facts.tags.get(marks.VERSION))

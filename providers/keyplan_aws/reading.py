@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from keyplan.errors import DeniedError, NotFoundError, ProviderError, RejectedError, TransientError
 from keyplan.model.observations import Observation
@@ -96,8 +96,7 @@ class Reader:
             facts.tags = self._tags_of(work, facts, tags)
             facts.aliases = self._aliases_of(work, facts, aliases)
             if marks.VERSION in facts.tags and rotates(metadata):
-                listed = work.pages("ListKeyRotations", "Rotations", KeyId=metadata["KeyId"])
-                facts.rotations = list(listed)
+                facts.rotations = self._rotations(work, facts)
         return observation(facts, self._spell_policy, self._now)
 
     @staticmethod
@@ -119,6 +118,16 @@ class Reader:
             facts.rotation = _asked(
                 facts, "rotation", lambda: work.read("GetKeyRotationStatus", KeyId=key), None
             )
+
+    @staticmethod
+    def _rotations(work: Work, facts: Facts) -> list[dict[str, Any]]:
+        key = facts.metadata["KeyId"]
+        return _asked(
+            facts,
+            "versions",
+            lambda: list(work.pages("ListKeyRotations", "Rotations", KeyId=key)),
+            [],
+        )
 
     @staticmethod
     def _tags_of(work: Work, facts: Facts, known: Mapping[str, Tags] | None) -> Tags:
