@@ -36,6 +36,53 @@ OTHERS = {
             "those that are installed."
         ),
     ),
+    "KP-AWS-001": (
+        "AWS has no such alias",
+        (
+            "Letters, digits and `: / _ -`, at most 250 of them, none that begins with `aws/`, and "
+            "at most 50 for a key."
+        ),
+    ),
+    "KP-AWS-002": (
+        "The description is too long for AWS",
+        "AWS KMS keeps 8192 characters.",
+    ),
+    "KP-AWS-003": (
+        "A label cannot be a tag",
+        (
+            "Labels are tags in AWS: names of 1 to 128 and values of up to 256 characters, letters, "
+            "digits, spaces and `_ . : / = + - @` only, not `aws:` nor `keyplan:`, 46 for a key."
+        ),
+    ),
+    "KP-AWS-004": (
+        "AWS does not rotate like this",
+        (
+            "Only aes-256 keys rotate by themselves, every 90 to 2560 days; older versions are kept "
+            "for ever, so that there is no `overlap` and no `keep`."
+        ),
+    ),
+    "KP-AWS-005": (
+        "AWS counts deletion windows in whole days",
+        "Write `window: 7d` to `30d`.",
+    ),
+    "KP-AWS-006": (
+        "AWS cannot give a grant like this",
+        (
+            "A grant of AWS has one principal, operations that use the key or describe it, at most 8 "
+            "pairs of context, and a name of letters, digits and `: _ -`."
+        ),
+    ),
+    "KP-AWS-007": (
+        "keyplan makes no keys with material outside AWS",
+        (
+            "Keys of custom key stores and with imported material are observed and protected: make "
+            "them with AWS's tools, import them, and write `lifecycle: {manage: observe}`."
+        ),
+    ),
+    "KP-AWS-008": (
+        "Material never leaves AWS KMS",
+        "Remove `exportable`, or write `exportable: false`.",
+    ),
     "KP-HIER-022": (
         "A parent would leave before its children",
         (
