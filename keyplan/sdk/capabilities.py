@@ -74,6 +74,8 @@ class Capabilities:
     unsupported, and declaring it is an error. `operations` names every member of the
     closed union it performs. `algorithms` maps an algorithm to the usages it can have
     there. `rates` are requests a second per operation; 0 or absent: no limit.
+    With `paces_itself` a connection keeps to limits of its own (quotas differ between
+    accounts), and `rates` only tell what is usual.
     With `grants_by_terms` two grants of one name but other terms live side by side, so that
     one is replaced without a gap: the provider reports the newest under the name and each
     other one as `name~` and something of its own, and takes back the one with those terms.
@@ -98,6 +100,7 @@ class Capabilities:
     rates: Mapping[str, float] = field(default_factory=dict)
     calls: Mapping[str, str] = field(default_factory=dict)
     grants_by_terms: bool = False
+    paces_itself: bool = False
     states: frozenset[KeyState] = frozenset(
         {KeyState.ACTIVE, KeyState.SUSPENDED, KeyState.DEACTIVATED, KeyState.COMPROMISED}
     )

@@ -132,7 +132,11 @@ class Provider(Protocol):
         """Say who and where this is. Must be stable while the connection is open."""
 
     def read(self, ids: Sequence[str]) -> Mapping[str, Observation]:
-        """Read keys by id in one batch; absent ids are left out. Pending deletion is no absence."""
+        """Read keys by id in one batch; absent ids are left out. Pending deletion is no absence.
+
+        Where the service has other names for a key (an alias to import it by), what was
+        asked for by one is answered under it, and the observation has the key's own id.
+        """
 
     def scan(self, cursor: str | None = None) -> Page:
         """List everything, a page at a time. A page must be resumable from its cursor."""

@@ -49,7 +49,7 @@ def check_reading(
     wanted = frozenset(asked)
     for key_id, observation in found.items():
         check_observation(observation, plugin.name, "read")
-        if observation.id != key_id or key_id not in wanted:
+        if key_id not in wanted or not _is_called(key_id, observation):
             raise defect(
                 plugin.name, "read", "it must answer for the ids it was asked, and no other"
             )
@@ -57,6 +57,17 @@ def check_reading(
     if sample is not None and dict(plugin.canonical(sample.attributes)) != dict(sample.attributes):
         raise defect(plugin.name, "read", "attributes must be canonical, and canonical idempotent")
     return found
+
+
+def _is_called(name: str, observation: Observation) -> bool:
+    """Whether it is the key's id, or another name that the observation itself confirms."""
+    if name == observation.id:
+        return True
+    attributes = observation.attributes
+    aliases = attributes.get("aliases")
+    others = [attributes.get("arn"), attributes.get("key_id")]
+    others += aliases if isinstance(aliases, list) else []
+    return any(name == other or name.endswith(f"/{other}") for other in others if other)
 
 
 def check_outcome(outcome: object, provider: str, operation: str) -> Outcome:

@@ -83,7 +83,8 @@ class ProviderSession:
         self._clock = clock
         self._retry = retry
         self._random = random
-        self._limits = RateLimits(self.capabilities.rates, clock)
+        paced = self.capabilities.paces_itself
+        self._limits = RateLimits({} if paced else self.capabilities.rates, clock)
         self._locks = KeyLocks()
         self._calls = Calls(clock)
         self._readers = Daemons(max(1, self.capabilities.threads), f"read-{instance}")
