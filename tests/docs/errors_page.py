@@ -37,6 +37,7 @@ SECTIONS = (
     ("KP-STATE", "States"),
     ("KP-STORE", "Stores"),
     ("KP-PROV", "Providers"),
+    ("KP-AWS", "AWS KMS"),
     ("KP-HSM", "The HSM emulator"),
 )
 

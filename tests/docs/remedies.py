@@ -50,15 +50,15 @@ OTHERS = {
     "KP-AWS-003": (
         "A label cannot be a tag",
         (
-            "Labels are tags in AWS: names of 1 to 128 and values of up to 256 characters, letters, "
-            "digits, spaces and `_ . : / = + - @` only, not `aws:` nor `keyplan:`, 46 for a key."
+            "Labels are tags in AWS: names of 1 to 128 and values of up to 256 characters, "
+            "letters, digits, spaces and `_ . : / = + - @` only, not `aws:` nor `keyplan:`, 46 for a key."
         ),
     ),
     "KP-AWS-004": (
         "AWS does not rotate like this",
         (
-            "Only aes-256 keys rotate by themselves, every 90 to 2560 days; older versions are kept "
-            "for ever, so that there is no `overlap` and no `keep`."
+            "Only aes-256 keys rotate by themselves, every 90 to 2560 days; older versions are "
+            "kept for ever, so that there is no `overlap` and no `keep`."
         ),
     ),
     "KP-AWS-005": (
@@ -68,8 +68,8 @@ OTHERS = {
     "KP-AWS-006": (
         "AWS cannot give a grant like this",
         (
-            "A grant of AWS has one principal, operations that use the key or describe it, at most 8 "
-            "pairs of context, and a name of letters, digits and `: _ -`."
+            "A grant of AWS has one principal, operations that use the key or describe it, at "
+            "most 8 pairs of context, and a name of letters, digits and `: _ -`."
         ),
     ),
     "KP-AWS-007": (
@@ -408,6 +408,14 @@ REMEDIES = {
     "KP-HIER-022": "Destroy the child first, or give it another parent and apply that.",
     "KP-HIER-030": "Add `parent`, or `tier: root`.",
     "KP-HIER-031": "Take the alias off one of them.",
+    "KP-AWS-001": "Choose another alias.",
+    "KP-AWS-002": "Shorten the description.",
+    "KP-AWS-003": "Choose other labels, or fewer.",
+    "KP-AWS-004": "Write `rotation: {every: 365d}`, or `rotation: none`.",
+    "KP-AWS-005": "Write whole days.",
+    "KP-AWS-006": "Declare a grant for each principal, with operations that AWS can grant.",
+    "KP-AWS-007": "Remove `protection: external`, or import the key and observe it.",
+    "KP-AWS-008": "Remove `exportable`.",
     "KP-HSM-001": "Use `relation: wraps` or `relation: signs`.",
     "KP-HSM-002": "Use `relation: wraps` or `relation: derives`.",
     "KP-HSM-003": "Add `relation: signs`, or remove `certificate`.",
