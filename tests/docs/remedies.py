@@ -51,7 +51,8 @@ OTHERS = {
         "A label cannot be a tag",
         (
             "Labels are tags in AWS: names of 1 to 128 and values of up to 256 characters, "
-            "letters, digits, spaces and `_ . : / = + - @` only, not `aws:` nor `keyplan:`, 46 for a key."
+            "letters, digits, spaces and `_ . : / = + - @` only, not `aws:` nor `keyplan:`, 46 "
+            "for a key."
         ),
     ),
     "KP-AWS-004": (
