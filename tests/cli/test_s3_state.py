@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from keyplan.testing.store_contract import lease_info
+from keyplan_hsm import inspection
 from keyplan_state.s3_store import open_store
 from tests.cli.conftest import STACK, Run
 from tests.support.s3_server import Fault, S3Place, S3Server
@@ -131,3 +132,26 @@ def test_settings_that_are_wrong_are_pointed_at(keyplan: Run, stack: Path) -> No
     assert "keyplan.yaml" in result.err
     assert "secret_access_key" in result.err
     assert "hunter2" not in result.err + result.out
+
+
+def test_run_whose_lease_was_taken_away_stops_and_can_be_resumed(
+    keyplan: Run, s3_stack: Path, s3_place: S3Place, s3_server: S3Server
+) -> None:
+    """Somebody unlocks it in the middle: it stops at its next write, and nothing is doubled."""
+    store = open_store(s3_place.settings)
+
+    def unlock() -> None:
+        holder = store.holder()
+        assert holder is not None
+        store.unlock(holder.id)
+
+    s3_server.faults.append(Fault("", part="/00000002", then=unlock))
+    result = keyplan("apply", "--auto-approve")
+    text = " ".join(result.err.split())
+    assert result.code == 1
+    assert "the lease was lost" in text
+    assert "keyplan resume" in text
+    assert keyplan("resume").code == 0
+    assert keyplan("apply", "--auto-approve").code == 0
+    assert "No changes." in keyplan("plan").out
+    assert len(json.loads(inspection.keys(s3_stack / ".keyplan/hsm.db", as_json=True))) == 2

@@ -11,7 +11,7 @@ import pytest
 from keyplan.errors import StateConflictError, StoreError
 from keyplan.testing.store_contract import lease_info
 from keyplan_state.held_lease import HeldLease
-from keyplan_state.s3_objects import Write
+from keyplan_state.s3_objects import Objects, Write
 from keyplan_state.s3_store import S3Store, open_store
 from tests.support.s3_server import S3Place, S3Server
 
@@ -255,3 +255,30 @@ def test_journal_goes_on_after_another_run_has_written_to_it(
     used.append("run-1", [b"four"], lease=third)
     third.release()
     assert used.read_log("run-1") == b"one\ntwo\nthree\nfour\n"
+
+
+def test_bucket_of_another_account_is_never_used(s3_place: S3Place, s3_server: S3Server) -> None:
+    """Each request names the owner that is expected; S3 refuses if it is another."""
+    asked: list[tuple[str, str | None]] = []
+
+    def note(params, model, **kwargs) -> None:
+        asked.append((model.name, params.get("ExpectedBucketOwner")))
+
+    reader, writer = s3_server.clients
+    settings = s3_place.settings
+    objects = Objects(
+        reader, writer, bucket=settings.bucket, prefix=settings.key, account="111122223333"
+    )
+    for client in (reader, writer):
+        client.meta.events.register("provide-client-params.s3", note)
+    try:
+        store = S3Store(objects, ttl=60.0)
+        lease = store.acquire(lease_info())
+        store.append("run-1", [b"one"], lease=lease)
+        store.open_logs()
+        lease.release()
+    finally:
+        for client in (reader, writer):
+            client.meta.events.unregister("provide-client-params.s3", note)
+    assert {name for name, _ in asked} == {"GetObject", "PutObject", "ListObjectsV2"}
+    assert {owner for _, owner in asked} == {"111122223333"}
