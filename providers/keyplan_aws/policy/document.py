@@ -28,7 +28,9 @@ MAX_BYTES = 32_768
 def parse(text: str) -> Value:
     """A policy text as a value. Raises `RejectedError` for what is no JSON object."""
     try:
-        document: Value = json.loads(text, object_pairs_hook=_no_repetition)
+        document: Value = json.loads(
+            text, object_pairs_hook=_no_repetition, parse_constant=_no_number
+        )
     except ValueError as error:
         malformed(f"it is not JSON: {error}")
     except RecursionError:
@@ -117,6 +119,10 @@ def _no_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"{twice!r} stands twice in one object")
     return found
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
 
 
 def _spelled(statement: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,7 +39,6 @@ ACTIONS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "get_public_key": _kms("GetPublicKey"),
         "describe": _kms(
             "DescribeKey",
-            "GetKeyLastUsage",
             "GetKeyPolicy",
             "GetKeyRotationStatus",
             "ListGrants",
