@@ -46,7 +46,8 @@ class Observation:
     """One live key.
 
     `attributes` are canonical; among them `state` (a `KeyState`) and whatever the
-    provider calls it by (`arn`, `serial`). `deletion_at` is set while deletion is
+    provider calls it by (`arn`, `serial`); `manager` is `customer`, or who else manages the
+    key, such as the service itself. `deletion_at` is set while deletion is
     pending. Aliases and grants are reported whole: the core decides which are foreign.
     """
 

@@ -20,7 +20,7 @@ from keyplan.model.operations import CreateKey, PutPolicy, ReplicateKey
 from keyplan.model.policies import APPLYING, PROCESSING
 from keyplan.model.principals import Principal
 from keyplan.model.values import Value, has_unknown
-from keyplan.planning.compare import elements
+from keyplan.planning.compare import elements, seen
 from keyplan.planning.intents import Destroy, KeyDiff, Move, Rescue, Schedule
 from keyplan.plans.changes import AccessChange
 from keyplan.plans.plan import Step
@@ -119,8 +119,11 @@ def access_changes(diffs: Sequence[KeyDiff], view: AccessView) -> tuple[AccessCh
 def _before(diff: KeyDiff) -> _Access:
     if diff.live is None:
         return None
-    attributes = diff.live.attributes
-    return (attributes.get("policy"), attributes.get("grants") or {}, diff.live.state.value)
+    policy, grants = (
+        seen(name, diff.resource, diff.live) if diff.resource else diff.live.attributes.get(name)
+        for name in ("policy", "grants")
+    )
+    return (policy, grants or {}, diff.live.state.value)
 
 
 def _after(diff: KeyDiff) -> _Access:

@@ -40,6 +40,7 @@ from keyplan.planning.intents import (
 )
 from keyplan.planning.replicas import Primaries, chosen_primary
 from keyplan.planning.states import rescue, state_moves
+from keyplan.planning.visible import of_the_service, overwrites, untouchable
 from keyplan.planning.wanted import Wanted
 from keyplan.plans.changes import Action, AttributeChange, Due, Reason
 from keyplan.plans.findings import Finding
@@ -182,6 +183,8 @@ def _vanished(key: DesiredKey, resource: ResourceState) -> Finding:
 
 def _update(wanted: Wanted, resource: ResourceState, live: Observation, world: World) -> KeyResult:
     key, attributes = wanted.key, wanted.attributes
+    if of_the_service(live):
+        return KeyResult(findings=(untouchable(key, live),))
     capabilities = world.capabilities[key.provider]
     findings = list(fixed_violations(key, attributes, resource, live, capabilities))
     if findings:
@@ -218,6 +221,7 @@ def _update(wanted: Wanted, resource: ResourceState, live: Observation, world: W
         *timely.intents,
     ]
     findings += [*alias_findings, *state_findings, *(_pinned(key, attributes) if pinned else ())]
+    findings += overwrites(key, changes, resource, live)
     paths = {path for path in managed_paths(attributes) if not ignored(key, path.partition(":")[0])}
     edges = world.edges.get(key.address, ())
     diff = KeyDiff(

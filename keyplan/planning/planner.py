@@ -36,6 +36,7 @@ from keyplan.planning.refreshonly import accept_drift
 from keyplan.planning.replicas import Primaries, hold_primaries, misplaced, primaries
 from keyplan.planning.retire import Leaving, diff_leaving, removal_of
 from keyplan.planning.selection import select
+from keyplan.planning.visible import unreadable
 from keyplan.planning.wanted import Wanted, accepted_gaps, planning_view, unhonoured, want
 from keyplan.planning.wording import describe
 from keyplan.plans.changes import DriftItem, Due, ResourceChange
@@ -188,8 +189,16 @@ def _gather(
         *uncompiled,
         *accepted_gaps(declared),
         *unhonoured(declared),
+        *unreadable(_providers(inputs), world.live, plugins),
     ]
     return inputs, findings
+
+
+def _providers(inputs: _Inputs) -> dict[Address, str]:
+    """The instance of every chosen key that is declared or in the state."""
+    known = {address: item.provider for address, item in inputs.state.resources.items()}
+    declared = {address: key.provider for address, key in inputs.graph.keys.items()}
+    return {a: p for a, p in (declared | known).items() if a in inputs.chosen}
 
 
 def _refs(inputs: _Inputs) -> dict[Address, str]:

@@ -28,6 +28,7 @@ from keyplan.planning.intents import (
     Schedule,
 )
 from keyplan.planning.terms import deletion_terms
+from keyplan.planning.visible import of_the_service
 from keyplan.plans.changes import Action, Due, Reason
 from keyplan.plans.findings import Finding
 from keyplan.sdk.capabilities import Capabilities, Deletion
@@ -73,6 +74,9 @@ def diff_leaving(leaving: Leaving) -> KeyResult:
         return KeyResult(_diff(leaving, Action.FORGET, (Forget(),), note))
     if live is None:
         return _gone(leaving)
+    if of_the_service(live):
+        note = f"{live.attributes.get('manager')} manages it, so it stays as it is"
+        return KeyResult(_diff(leaving, Action.FORGET, (Forget(),), note))
     mode = leaving.removed.mode if leaving.removed else None
     if mode in (RemovedMode.FORGET, RemovedMode.SUSPEND):
         return _forget(leaving, live, suspend=mode is RemovedMode.SUSPEND)

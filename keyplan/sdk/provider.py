@@ -81,11 +81,15 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """One permission that a command needs in the service, for docs and error messages."""
+    """One permission that a command needs in the service, for docs and error messages.
+
+    `reads` are the attributes that cannot be read without it.
+    """
 
     name: str
     needed_for: tuple[str, ...]  # "plan", "apply", "drift"
     why: str
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

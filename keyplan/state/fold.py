@@ -194,6 +194,8 @@ class _Run:
             if is_remote(operation):
                 resource = replace(resource, fingerprint="")
         else:
+            if seen.unreadable:  # what cannot be read back is what the operation made of it
+                resource = effects.symbolic(resource, operation, at=self.at)
             resource = _observed(resource, seen)
         resource = self._staged(resource, operation, started.settlement, seen)
         self.resources[operation.target] = _settled(resource, started.settlement, seen)

@@ -165,7 +165,7 @@ class FakePlugin:
     def permissions(self) -> Sequence[Permission]:
         """Two, so that there is something to print."""
         return (
-            Permission("fake:read", ("plan", "apply", "drift"), "reads keys"),
+            Permission("fake:read", ("plan", "apply", "drift"), "reads keys", reads=("policy",)),
             Permission("fake:write", ("apply",), "performs operations"),
         )
 

@@ -7,6 +7,7 @@ the effect is there; a connection for reading only performs nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from keyplan.errors import RejectedError
 from keyplan.model.observations import Observation
@@ -89,7 +90,7 @@ class FakeProvider:
             )
         with self._service.lock:
             performer = Performer(
-                self._service, self._capabilities, bindings, expects, self._hidden
+                self._service, self._capabilities, bindings, expects, self._unseen
             )
             result = performer.perform(operation)
         if fault is not None:
@@ -102,7 +103,13 @@ class FakeProvider:
         """Nothing is held."""
 
     def _observe(self, key: FakeKey) -> Observation:
-        return key.observation(self._hidden)
+        seen = key.observation(self._unseen)
+        forbidden = frozenset(self._service.forbidden)
+        return replace(seen, unreadable=forbidden) if forbidden else seen
+
+    @property
+    def _unseen(self) -> frozenset[str]:
+        return self._hidden | self._service.forbidden
 
     def _enter(self, name: str, target: str) -> FaultKind | None:
         """Log the call; raise its fault now, or return it if it comes after the effect."""

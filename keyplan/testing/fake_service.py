@@ -125,6 +125,7 @@ class FakeService:
         self.read_lag = read_lag
         self.page_size = page_size
         self.faults = Faults()
+        self.forbidden: set[str] = set()  # attributes that this connection may not read
         self.lock: AbstractContextManager[object] = RLock()
         for sibling in self._siblings.values():
             self.lock = sibling.lock

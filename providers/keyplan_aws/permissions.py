@@ -13,11 +13,25 @@ def permissions() -> tuple[Permission, ...]:
     return (
         Permission("sts:GetCallerIdentity", _READ, "names account and principal; always allowed"),
         Permission("kms:DescribeKey", _READ, "state, kind and deletion date of a key: required"),
-        Permission("kms:GetKeyPolicy", _READ, "without it the policy is unreadable"),
-        Permission("kms:GetKeyRotationStatus", _READ, "without it rotation is unreadable"),
-        Permission("kms:ListGrants", _READ, "without it grants are unreadable"),
-        Permission("kms:ListAliases", _READ, "without it aliases are unreadable"),
-        Permission("kms:ListResourceTags", _READ, "without it labels and the owner are unreadable"),
+        Permission(
+            "kms:GetKeyPolicy", _READ, "without it the policy is unreadable", reads=("policy",)
+        ),
+        Permission(
+            "kms:GetKeyRotationStatus",
+            _READ,
+            "without it rotation is unreadable",
+            reads=("rotation",),
+        ),
+        Permission("kms:ListGrants", _READ, "without it grants are unreadable", reads=("grants",)),
+        Permission(
+            "kms:ListAliases", _READ, "without it aliases are unreadable", reads=("aliases",)
+        ),
+        Permission(
+            "kms:ListResourceTags",
+            _READ,
+            "without it labels and the owner are unreadable",
+            reads=("labels", "owner"),
+        ),
         Permission(
             "kms:ListKeyRotations", _READ, "counts the on-demand rotations that keyplan made"
         ),

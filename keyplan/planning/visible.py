@@ -1,0 +1,87 @@
+"""What of a key may be seen and touched: attributes that cannot be read, keys of the service.
+
+Rules: what cannot be read is said once per provider and attribute, with the permission
+that is missing where the provider knows it; it is compared with what was last applied. A
+value that was never seen nor applied is not overwritten, because nothing could bring it
+back. A key that its service manages is looked at, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from keyplan.diagnostics import Severity
+from keyplan.model.address import Address
+from keyplan.model.observations import Observation
+from keyplan.model.resources import DesiredKey
+from keyplan.plans.changes import AttributeChange
+from keyplan.plans.findings import Finding
+from keyplan.sdk.provider import Plugin
+from keyplan.state.model import ResourceState
+
+CUSTOMER = "customer"
+"""The attribute `manager` of a key that its owner manages; absent is the same."""
+
+
+def unreadable(
+    providers: Mapping[Address, str],
+    live: Mapping[Address, Observation],
+    plugins: Mapping[str, Plugin],
+) -> Iterator[Finding]:
+    """A note for each provider and attribute that cannot be read on some keys.
+
+    `providers` are the instances of the keys that the plan looks at.
+    """
+    found: dict[tuple[str, str], list[Address]] = {}
+    for address in sorted(providers.keys() & live.keys()):
+        seen = live[address]
+        for name in seen.unreadable if seen.deletion_at is None else ():
+            found.setdefault((providers[address], name), []).append(address)
+    for (provider, name), addresses in sorted(found.items()):
+        needed = [item.name for item in plugins[provider].permissions() if name in item.reads]
+        keys = "1 key" if len(addresses) == 1 else f"{len(addresses)} keys"
+        missing = f": {', '.join(needed)}" if needed else ""
+        yield Finding(
+            "KP-PLAN-015",
+            Severity.NOTE,
+            f"{name} of {keys} on {provider} cannot be read{missing}",
+            addresses[0],
+            None,
+            "It is compared with what was last applied; nobody's change of it would be seen.",
+        )
+
+
+def overwrites(
+    key: DesiredKey,
+    changes: list[AttributeChange],
+    resource: ResourceState,
+    live: Observation,
+) -> Iterator[Finding]:
+    """Changes of what was never seen nor applied, and could not be put back."""
+    names = {change.path.partition(":")[0] for change in changes}
+    for name in sorted(names & live.unreadable - resource.attributes.keys()):
+        yield Finding(
+            "KP-PLAN-015",
+            Severity.ERROR,
+            f"{name} of {key.address} cannot be read, and would be overwritten unseen",
+            key.address,
+            key.position("policies" if name == "policy" else name),
+            f"Give whoever plans the permission to read it, or take {name} out.",
+        )
+
+
+def of_the_service(live: Observation) -> bool:
+    """Whether the service made the key for itself and manages it alone."""
+    return str(live.attributes.get("manager", CUSTOMER)).lower() != CUSTOMER
+
+
+def untouchable(key: DesiredKey, live: Observation) -> Finding:
+    """A key of the service that is declared to be more than observed."""
+    return Finding(
+        "KP-PLAN-017",
+        Severity.ERROR,
+        f"{key.address} is managed by {live.attributes.get('manager')} and can only be observed",
+        key.address,
+        key.position("lifecycle"),
+        "Write `lifecycle: {manage: observe}`.",
+    )
