@@ -12,8 +12,9 @@ Lines whose write stayed undecided are looked for before they are written again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from keyplan.errors import BusyError, StoreError
@@ -99,19 +100,21 @@ class S3Journals:
 
     def archive(self, log: str, *, lease: HeldLease) -> None:
         """Mark it as closed. One that is closed already is left alone."""
-        name = f"archive/{checked_log_name(log)}"
         if not any(True for _ in self._objects.names(_folder(log))):
             target = self._objects.target(_folder(log))
             raise StoreError("cannot archive the journal: there is none", target=target)
-        fields = {_FENCE: str(lease.fence)}
-        self._objects.put(Write(name, b"", fields=fields), guard=lease.check_deadline)
+        self._close(log, lease, guard=lease.check_deadline)
+
+    def _close(self, log: str, lease: HeldLease, *, guard: Callable[[], None]) -> None:
+        write = Write(_mark(log), b"", fields={_FENCE: str(lease.fence)})
+        self._objects.put(write, guard=guard)
         self._ends.pop(log, None)
 
     def _end(self, log: str, lease: HeldLease) -> _End:
         """Where to write, looked up once for each lease."""
         end = self._ends.get(log)
         if end is None or end.fence != lease.fence:
-            if self._objects.get(f"archive/{checked_log_name(log)}") is not None:
+            if self._objects.get(_mark(log)) is not None:
                 target = self._objects.target(_folder(log))
                 raise StoreError("the journal is closed", target=target)
             last = max(self._objects.names(_folder(log)), default="0")
@@ -144,7 +147,16 @@ class S3Journals:
         end.undecided = None
         end.number += 1
         if end.number == 2:
+            self._confirm(log, lease)
+
+    def _confirm(self, log: str, lease: HeldLease) -> None:
+        """Was the lease still ours? If not, the log is closed again: no effect followed."""
+        try:
             lease.check()
+        except BusyError:
+            with suppress(StoreError):  # it stays open then, and `keyplan resume` closes it
+                self._close(log, lease, guard=lambda: None)
+            raise
 
 
 def _joined(content: bytes, found: Object | None) -> bytes:
@@ -170,6 +182,10 @@ def _taken(target: str) -> BusyError:
 
 def _folder(log: str) -> str:
     return f"journal/{checked_log_name(log)}"
+
+
+def _mark(log: str) -> str:
+    return f"archive/{checked_log_name(log)}"
 
 
 def _name(number: int) -> str:

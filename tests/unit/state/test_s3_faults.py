@@ -173,11 +173,14 @@ def test_late_append_meets_the_number_taken(one: Runner, runner, s3_server: S3Se
 def test_late_first_line_of_a_run_is_not_acted_upon(
     one: Runner, runner, s3_server: S3Server
 ) -> None:
-    """It arrives, since nobody else met its number; but its holder must not go on."""
+    """It arrives, since nobody else met its number; but its holder must not go on, and the
+    next one, who saw no such run, never meets it."""
     then = taken_over(runner, one, lambda other: other.store.open_logs())
     s3_server.faults.append(Fault("", part="/journal/run-2/", then=then))
     with pytest.raises(BusyError, match="user2@host holds it now"):
         one.store.append("run-2", [b"ours"], lease=one.held)
+    assert one.store.open_logs() == ["run-1"]
+    assert one.store.closed_logs() == ["run-2"]
 
 
 def test_late_commit_meets_another_state(one: Runner, runner, s3_server: S3Server) -> None:
