@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterable
 from threading import Lock, Thread
 from typing import Any, Final
 
-import moto.kms.models
-from moto.kms.utils import KeySpec
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from keyplan.errors import UsageError
+from keyplan_aws.mock_fixes import mend_moto
 
 HOST: Final = "127.0.0.1"
 REGION: Final = "us-east-1"
@@ -40,7 +39,7 @@ class MockServer:
     """Listens from its construction on; `serve` answers until a signal says to end."""
 
     def __init__(self, port: int) -> None:
-        _make_no_keys_in_vain()
+        mend_moto()
         self._moto = DomainDispatcherApplication(_backend)
         self._one_at_a_time = Lock()
         with _bound(port) as listening:
@@ -100,46 +99,3 @@ def _backend(service: Any) -> Any:
         return [f"keyplan mock aws serves {', '.join(SERVED)}, not {service}\n".encode()]
 
     return refuse
-
-
-class _LaterPrivateKey:
-    """The key pair that moto gives to each key, made when something is signed with it."""
-
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make: Callable[[], Any] = make
-        self._made: Any = None
-
-    def _key(self) -> Any:
-        self._made = self._made or self._make()
-        return self._made
-
-    def sign(self, *arguments: Any) -> Any:
-        """As moto's."""
-        return self._key().sign(*arguments)
-
-    def verify(self, *arguments: Any) -> Any:
-        """As moto's."""
-        return self._key().verify(*arguments)
-
-    def public_key(self) -> Any:
-        """As moto's."""
-        return self._key().public_key()
-
-
-def _make_no_keys_in_vain() -> None:
-    """Let moto make no RSA key for a symmetric key, which never signs: it takes 40 ms each.
-
-    If moto no longer does so, there is nothing to change.
-    """
-    models: Any = moto.kms.models
-    make: Callable[[str], Any] | None = getattr(models, "generate_private_key", None)
-    if make is None or getattr(make, "is_late", False):
-        return
-
-    def late(key_spec: str) -> Any:
-        if key_spec == KeySpec.SYMMETRIC_DEFAULT or str(key_spec).startswith("HMAC_"):
-            return _LaterPrivateKey(lambda: make(key_spec))
-        return make(key_spec)
-
-    late.is_late = True  # type: ignore[attr-defined]
-    models.generate_private_key = late

@@ -14,7 +14,7 @@ import moto.kms.models as models
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from keyplan_aws import mock_server
+from keyplan_aws import mock_fixes
 from tests.support.aws_mock import COMMAND, aws_mock, read_environment
 
 
@@ -105,6 +105,15 @@ def test_without_moto_it_says_what_to_install() -> None:
     assert "pip install 'keyplan[mock]'" in done.stderr
 
 
+def test_a_rotation_keeps_its_period(environment: dict[str, str]) -> None:
+    kms = client(environment, "kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"] is False
+    for period in (90, 180):
+        kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=period)
+        assert kms.get_key_rotation_status(KeyId=key)["RotationPeriodInDays"] == period
+
+
 def test_moto_makes_no_key_pair_for_a_symmetric_key(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
 
@@ -112,8 +121,7 @@ def test_moto_makes_no_key_pair_for_a_symmetric_key(monkeypatch: pytest.MonkeyPa
         made.append(spec)
         return f"pair of {spec}"
 
-    monkeypatch.setattr(models, "generate_private_key", make)
-    mock_server._make_no_keys_in_vain()
+    monkeypatch.setattr(models, "generate_private_key", mock_fixes._late(make))
 
     for spec in ("SYMMETRIC_DEFAULT", "HMAC_256"):
         models.Key(None, "ENCRYPT_DECRYPT", spec, "", "123456789012", "us-east-1")
