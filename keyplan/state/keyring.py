@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keyplan.errors import StoreError
-from keyplan.state.sealing import FORMAT, KEY_SIZE, SALT_SIZE, box, unbox
+from keyplan.state.sealing import FORMAT, KEY_SIZE, SALT_SIZE, box, decoded, unbox
 from keyplan.state.snapshot import KEYRING
 from keyplan.state.unlocking import Opener
 
@@ -118,9 +118,12 @@ def open_ring(line: bytes, number: int, opener: Opener) -> Ring | None:
     log = f"{PREFIX}{number:04d}"
     try:
         found = json.loads(line)
-        sealed = base64.b64decode(found.pop("box"), validate=True)
+        canonical = json.dumps(found).encode() == line
+        sealed = decoded(found.pop("box").encode()) if canonical else None
         salt, kdf = bytes.fromhex(found["salt"]), dict(found["kdf"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        sealed = None
+    if sealed is None:
         raise StoreError(
             "the key ring of the sealed state was edited or cut off",
             target=log,

@@ -16,6 +16,7 @@ import base64
 import binascii
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,9 @@ FORMAT = 1
 MARK = b'{"keyplan_sealed":'
 """How a sealed state begins."""
 
+_SEALED_LINE = re.compile(
+    rb'\{"keyplan_sealed":1,"key":"(?P<key>[0-9a-f]{16})","box":"(?P<box>[A-Za-z0-9+/=]+)"\}'
+)
 _STATE = b"keyplan sealed state"
 _LINE = b"keyplan sealed journal line"
 _RESTORE = (
@@ -183,19 +187,26 @@ def seal_line(line: bytes, log: str, number: int, key: str, root: bytes) -> byte
 
 def unseal_line(sealed: bytes, log: str, number: int, roots: RootKeys) -> bytes:
     """The line. Raises `JournalError` if it was edited, or is not that line of that journal."""
-    try:
-        document = json.loads(sealed)
-        key, text = document["key"], document["box"]
-        body = base64.b64decode(text, validate=True)
-    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
-        raise _broken(log, number, "it is not a sealed line") from None
-    root = roots.get(key) if isinstance(key, str) else None
+    found = _SEALED_LINE.fullmatch(sealed)
+    body = None if found is None else decoded(found["box"])
+    if found is None or body is None:
+        raise _broken(log, number, "it is not a sealed line")
+    root = roots.get(found["key"].decode())
     if root is None:
         raise _broken(log, number, "it is sealed under a key that this key ring does not have")
     line = unbox(root, _LINE, body, _about(log, number))
     if line is None:
         raise _broken(log, number, "it was edited, or moved here from another place")
     return line
+
+
+def decoded(text: bytes) -> bytes | None:
+    """Base64 as we write it; `None` for any other spelling of the same bytes."""
+    try:
+        content = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return None
+    return content if base64.b64encode(content) == text else None
 
 
 def _about(log: str, number: int) -> bytes:

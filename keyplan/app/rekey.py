@@ -1,0 +1,60 @@
+"""Changing what opens a sealed state, and going back to a plain one.
+
+Both need the lease and the present secret, and are crash-safe: see
+`keyplan.session.rekeying`. Afterwards `keyplan.state.sealed` must name the new secret, or
+be removed; nobody but the user edits it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keyplan.app.apply import holder
+from keyplan.app.workspace import Workspace
+from keyplan.applying.leasing import leased
+from keyplan.errors import UsageError
+
+if TYPE_CHECKING:
+    from keyplan.session.sealed import SealedStore
+    from keyplan.session.sealed_settings import SealedSettings
+
+
+def rekey(workspace: Workspace, new: SealedSettings, *, lock_timeout: float = 0.0) -> None:
+    """Lock the state with another passphrase or key file; raises and changes nothing, or does it.
+
+    The new secret is read first: one that is missing or too short stops it at the start.
+    """
+    from keyplan.session import rekeying, sealed_settings  # noqa: PLC0415  (cryptography)
+
+    store = _sealed(workspace)
+    opener = sealed_settings.opener(new, workspace.root, workspace.environment)
+    with leased(
+        store, holder=holder(), operation="state rekey", timeout=lock_timeout, clock=workspace.clock
+    ) as lease:
+        rekeying.rekey_store(store, opener, lease=lease)
+
+
+def unseal(workspace: Workspace, *, lock_timeout: float = 0.0) -> None:
+    """Commit the state in the clear: then `sealed` can be taken out of the configuration."""
+    from keyplan.session import rekeying  # noqa: PLC0415  (cryptography)
+
+    store = _sealed(workspace)
+    with leased(
+        store, holder=holder(), operation="state rekey", timeout=lock_timeout, clock=workspace.clock
+    ) as lease:
+        rekeying.unseal_store(store, lease=lease)
+
+
+def _sealed(workspace: Workspace) -> SealedStore:
+    from keyplan.session.sealed import SealedStore  # noqa: PLC0415  (cryptography)
+
+    store = workspace.store
+    if not isinstance(store, SealedStore):
+        raise UsageError(
+            "the state is not sealed",
+            target=store.describe(),
+            why="`keyplan.state` has no `sealed`.",
+            advice="Write sealed: {passphrase: {env: NAME}} beside the store; the next write"
+            " seals the state.",
+        )
+    return store
