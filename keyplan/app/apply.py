@@ -6,6 +6,7 @@ import getpass
 import socket
 from dataclasses import replace
 
+from keyplan.app.unsaved import keeping_unsaved
 from keyplan.app.workspace import Workspace
 from keyplan.applying.apply import ApplyOptions, Interrupt, Observer, apply_plan
 from keyplan.applying.preflight import check_allowed
@@ -34,7 +35,10 @@ def perform(
     needed = set(plan.identities) & set(workspace.settings.providers)
     needed |= {step.provider for step in plan.steps if is_remote(step.operation)}
     calls = any(is_remote(step.operation) for step in plan.steps)
-    with workspace.sessions(needed, read_only=not calls) as sessions:
+    with (
+        keeping_unsaved(workspace.root),
+        workspace.sessions(needed, read_only=not calls) as sessions,
+    ):
         return apply_plan(
             plan,
             store=workspace.store,

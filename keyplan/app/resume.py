@@ -1,43 +1,111 @@
-"""Closing a run that did not end: finding out what became of it, and saving the state."""
+"""Finishing a run that did not end: what became of its last steps, the rest of its program,
+and taking it back where that was asked for when it began.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 from keyplan.app.apply import holder
+from keyplan.app.unsaved import keeping_unsaved
 from keyplan.app.workspace import Workspace
-from keyplan.applying.options import ApplyOptions
-from keyplan.applying.recovery import close_open_run
+from keyplan.applying.deciding import has_failed
+from keyplan.applying.options import ApplyOptions, Interrupt, Observer
+from keyplan.applying.recovery import finish_open_run
 from keyplan.plans.recovery import RecoveryReport
 from keyplan.sdk.capabilities import Finding
-from keyplan.state.entries import StepStarted
+from keyplan.state.entries import (
+    Entry,
+    RunEnded,
+    RunPlanned,
+    RunStarted,
+    StepStarted,
+    StepSucceeded,
+)
 from keyplan.state.journal import read_journal
 
 
-def resume(workspace: Workspace, *, accept: bool, lock_timeout: float) -> RecoveryReport:
-    """Close the open run, if there is one. Changes no key that the run had not begun with.
+@dataclass(frozen=True, slots=True)
+class OwedRollback:
+    """A closed run that is to be taken back, with the brakes that it was allowed to release."""
+
+    run: str
+    allowed: frozenset[str]
+
+
+def resume(
+    workspace: Workspace,
+    *,
+    accept: bool,
+    options: ApplyOptions,
+    observer: Observer,
+    interrupt: Interrupt,
+) -> RecoveryReport:
+    """Finish the open run, if there is one.
 
     Raises `BusyError` if the run is still going on, `JournalError` for a journal that
-    does not fit, and the errors of store and providers.
+    does not fit, and the errors of store and providers with the run still open.
     """
-    needed = _providers_of_open_run(workspace) & set(workspace.settings.providers)
+    entries = _open_entries(workspace)
+    needed = _providers(entries) & set(workspace.settings.providers)
     # A service that takes idempotency tokens is asked by repeating the call.
     repeats = any(_repeats(workspace, instance) for instance in needed)
-    with workspace.sessions(needed, read_only=not repeats) as sessions:
-        return close_open_run(
+    writes = repeats or _may_go_on(entries)
+    with (
+        keeping_unsaved(workspace.root),
+        workspace.sessions(needed, read_only=not writes) as sessions,
+    ):
+        return finish_open_run(
             workspace.store,
             sessions,
-            options=ApplyOptions(operation="resume", holder=holder(), lock_timeout=lock_timeout),
+            options=replace(options, operation="resume", holder=holder()),
             accept=accept,
+            observer=observer,
             clock=workspace.clock,
+            interrupt=interrupt,
         )
 
 
-def _providers_of_open_run(workspace: Workspace) -> set[str]:
-    """Where the run did anything: whoever else cannot be reached does not matter."""
-    run = workspace.snapshot().open_run
-    if run is None:
-        return set()
+def owed_rollback(workspace: Workspace) -> OwedRollback | None:
+    """The last run, if it was to be taken back when it failed, did, and nobody took it back.
+
+    The process may have died between the end of the run and the beginning of its rollback.
+    """
+    snapshot = workspace.snapshot()
+    if snapshot.open_run is not None or not snapshot.state.closed_runs:
+        return None
+    run = snapshot.state.closed_runs[-1]
     entries = read_journal(workspace.store.read_log(run), run=run).entries
-    return {entry.provider for entry in entries if isinstance(entry, StepStarted)}
+    if not entries or not isinstance(head := entries[0], RunStarted):
+        return None
+    ended = entries[-1]
+    whole = isinstance(ended, RunEnded) and ended.outcome == "succeeded"
+    done = any(isinstance(entry, StepSucceeded) for entry in entries)
+    if head.on_failure != "rollback" or whole or not done:
+        return None
+    return OwedRollback(run, frozenset(head.allowed))
+
+
+def _open_entries(workspace: Workspace) -> Sequence[Entry]:
+    run = workspace.snapshot().open_run
+    return () if run is None else read_journal(workspace.store.read_log(run), run=run).entries
+
+
+def _providers(entries: Sequence[Entry]) -> set[str]:
+    """Where the run did or will do anything: whoever else cannot be reached does not matter."""
+    needed: set[str] = set()
+    for entry in entries:
+        if isinstance(entry, StepStarted):
+            needed.add(entry.provider)
+        elif isinstance(entry, RunPlanned):
+            needed |= set(entry.program.get("identities", {}))
+    return needed
+
+
+def _may_go_on(entries: Sequence[Entry]) -> bool:
+    planned = any(isinstance(entry, RunPlanned) for entry in entries[:2])
+    return planned and not isinstance(entries[-1], RunEnded) and not has_failed(entries)
 
 
 def _repeats(workspace: Workspace, instance: str) -> bool:

@@ -168,8 +168,9 @@ class Workspace:
                 f"run {snapshot.open_run} did not end",
                 target=self.store.describe(),
                 why="It was stopped in the middle, so the state does not tell what its last"
-                " steps did, and a plan could not rest on it.",
-                advice="Find out and save the state first: keyplan resume",
+                " steps did, and nothing could rest on it.",
+                advice="Finish what it was doing: keyplan resume\n"
+                "Or take it back: keyplan rollback",
             )
         return snapshot
 

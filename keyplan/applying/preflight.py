@@ -77,7 +77,7 @@ def check_idle(snapshot: StateSnapshot, store: str) -> None:
             f"run {snapshot.open_run} did not end",
             target=store,
             why="It was stopped in the middle, and what became of its last steps is not decided.",
-            advice="Decide them and save the state first: keyplan resume",
+            advice="Finish what it was doing: keyplan resume\nOr take it back: keyplan rollback",
         )
 
 

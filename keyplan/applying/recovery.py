@@ -181,7 +181,7 @@ class _Recovery:
         steps = self._decide(known, accept=accept)
         if _is_open(steps):
             return self._open(steps)
-        if has_failed(self.recorder.entries) or self.owes_rollback:
+        if has_failed(self.recorder.entries) or self._owes_rollback:
             return self._close(steps, known)
         self.recorder.flush()
         try:
@@ -194,10 +194,10 @@ class _Recovery:
             return self._close(steps, known, stopped=error)
         closed = applied.open_run is None
         report = self._report(steps, closed=closed, serial=applied.serial)
-        return replace(report, finished=applied, rollback=closed and self.owes_rollback)
+        return replace(report, finished=applied)
 
     @property
-    def owes_rollback(self) -> bool:
+    def _owes_rollback(self) -> bool:
         """Whether the run was to be taken back if something stops it, and something did."""
         entries = self.recorder.entries
         stopped = any(isinstance(item, StepSkipped) and item.why == INTERRUPTED for item in entries)
@@ -292,7 +292,6 @@ class _Recovery:
             report,
             warnings=(*warnings, *more),
             stopped="" if stopped is None else explain(stopped),
-            rollback=self.owes_rollback,
         )
 
     def _report(

@@ -51,6 +51,7 @@ def apply(
         auto_approve=auto_approve,
         parallelism=o.parallelism_of(parallelism),
         lock_timeout=o.seconds_of(lock_timeout, "--lock-timeout"),
+        on_failure=on_failure,
     )
     planning = PlanningFlags(destroy, refresh_only, refresh, target, exclude)
     if plan_file is not None:

@@ -43,6 +43,7 @@ def destroy(
         auto_approve=auto_approve,
         parallelism=o.parallelism_of(parallelism),
         lock_timeout=o.seconds_of(lock_timeout, "--lock-timeout"),
+        on_failure=on_failure,
     )
     if json and not auto_approve:
         raise UsageError(

@@ -1,7 +1,9 @@
 """Ctrl-C while a plan is performed: finish what is in flight, start nothing new, save.
 
 Rules: the first signal sets the flag and says so; a later one says what is waited for;
-none of them ends the process, because only a finished call has a known outcome.
+none of them ends the process, because only a finished call has a known outcome. A call
+has a deadline, so none of them waits for ever. A terminal that is lost (SIGHUP) and a
+request to end (SIGTERM) do the same.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Protocol, TextIO
 
@@ -21,6 +23,9 @@ LATER = (
     "Still waiting for a call in flight: what it did is not known before it ends, and it\n"
     "ends by its deadline at the latest.\n"
 )
+
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stoppable(Protocol):
@@ -39,12 +44,13 @@ def _say(stream: TextIO, text: str) -> None:
     try:
         os.write(stream.fileno(), text.encode())
     except (OSError, ValueError):
-        stream.write(text)
+        with suppress(OSError, ValueError):  # the terminal may be what was lost
+            stream.write(text)
 
 
 @contextmanager
 def stopping(interrupt: Stoppable, terminal: Terminal) -> Iterator[None]:
-    """While inside, SIGINT and SIGTERM set the flag instead of ending the process."""
+    """While inside, SIGINT, SIGTERM and SIGHUP set the flag instead of ending the process."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are the main thread's: an embedding program has its own way
         return
@@ -53,7 +59,7 @@ def stopping(interrupt: Stoppable, terminal: Terminal) -> Iterator[None]:
         _say(terminal.stderr, LATER if interrupt.is_set else FIRST)
         interrupt.set()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
     try:
         yield
     finally:

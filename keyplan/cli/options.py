@@ -81,7 +81,12 @@ Allow: TypeAlias = Annotated[
     ),
 ]
 OnFailure: TypeAlias = Annotated[
-    str, typer.Option("--on-failure", metavar="stop", help="What a failed step leads to.")
+    str,
+    typer.Option(
+        "--on-failure",
+        metavar="stop|rollback",
+        help="After a failed step: leave what was done (stop), or take it back (rollback).",
+    ),
 ]
 LockTimeout: TypeAlias = Annotated[
     str,
@@ -110,14 +115,12 @@ def format_of(name: str | None) -> str:
 
 
 def check_on_failure(name: str) -> None:
-    """Refuse what `--on-failure` cannot do."""
-    if name == "rollback":
+    """Refuse what `--on-failure` does not know."""
+    if name not in ("stop", "rollback"):
         raise UsageError(
-            "--on-failure rollback is not there yet",
-            advice="Leave it out: a failed step stops what depends on it, and the state is saved.",
+            f"--on-failure {name} does not exist",
+            advice="Use --on-failure stop or --on-failure rollback.",
         )
-    if name != "stop":
-        raise UsageError(f"--on-failure {name} does not exist", advice="Use --on-failure stop.")
 
 
 def brakes_of(names: Sequence[str] | None) -> frozenset[str]:

@@ -18,12 +18,13 @@ from keyplan.cli.interrupt import stopping
 from keyplan.cli.plan import show_plan
 from keyplan.cli.progress import observing
 from keyplan.cli.stack import show_warnings, workspace_of
+from keyplan.cli.taking_back import take_back
 from keyplan.cli.terminal import Terminal
 from keyplan.errors import BlockedPlanError, InterruptedRunError, KeyplanError, UsageError
 from keyplan.model.address import Address
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan
-from keyplan.plans.reports import ApplyReport
+from keyplan.plans.reports import ApplyReport, StepStatus
 from keyplan.render.options import TextOptions
 from keyplan.render.report import apply_text
 
@@ -36,12 +37,13 @@ _QUESTION = {
 
 @dataclass(frozen=True, slots=True)
 class ApplyFlags:
-    """How a plan is performed. `lock_timeout` is in seconds."""
+    """How a plan is performed. `lock_timeout` is in seconds, `on_failure` stop or rollback."""
 
     allowed: frozenset[str]
     auto_approve: bool
     parallelism: int
     lock_timeout: float
+    on_failure: str = "stop"
 
 
 def apply_saved(terminal: Terminal, plan: Plan, flags: ApplyFlags) -> int:
@@ -115,7 +117,10 @@ def _perform(
 ) -> int:
     interrupt = Interrupt()
     options = ApplyOptions(
-        parallelism=flags.parallelism, lock_timeout=flags.lock_timeout, operation=verb
+        parallelism=flags.parallelism,
+        lock_timeout=flags.lock_timeout,
+        operation=verb,
+        on_failure=flags.on_failure,
     )
     with (
         observing(terminal, len(plan.steps), workspace.clock, verb=verb) as observer,
@@ -129,12 +134,23 @@ def _perform(
             observer=observer,
             interrupt=interrupt,
         )
+    back = flags.on_failure == "rollback" and _to_take_back(report)
     if terminal.streaming:
         terminal.lines(terminal.events().report(report, verb))
     else:
-        text = apply_text(report, verb=verb.capitalize(), hints=not terminal.automated)
-        terminal.text(f"\n{text}")
+        hints = not terminal.automated and not back
+        terminal.text(f"\n{apply_text(report, verb=verb.capitalize(), hints=hints)}")
+    if back:
+        take_back(
+            terminal, workspace, report.run, allowed=flags.allowed, options=options, failed=report
+        )
     return _exit_code(report)
+
+
+def _to_take_back(report: ApplyReport) -> bool:
+    """Whether a run failed and did anything; an open one is decided by `keyplan resume` first."""
+    done = report.with_status(StepStatus.SUCCEEDED)
+    return not report.ok and report.open_run is None and bool(done)
 
 
 def _exit_code(report: ApplyReport) -> int:

@@ -1,4 +1,4 @@
-"""`keyplan resume`: find out what became of an interrupted run, and save the state."""
+"""`keyplan resume`: find out what became of a run that broke off, and finish it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ from typing import Annotated
 
 import typer
 
-from keyplan.app.resume import resume as close_run
+from keyplan.app.apply import ApplyOptions, Interrupt
+from keyplan.app.resume import owed_rollback
+from keyplan.app.resume import resume as finish_run
 from keyplan.cli import options as o
+from keyplan.cli.interrupt import stopping
+from keyplan.cli.progress import observing
 from keyplan.cli.stack import workspace_of
+from keyplan.cli.taking_back import take_back
 from keyplan.cli.terminal import terminal_of
+from keyplan.errors import InterruptedRunError
+from keyplan.plans.recovery import RecoveryReport
 from keyplan.render.recovery import recovery_text
 
 command = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -24,22 +31,44 @@ def resume(
     ] = False,
     lock_timeout: o.LockTimeout = "0s",
     json: o.JsonEvents = False,
-    auto_approve: o.AutoApprove = False,  # noqa: ARG001  (closing a run asks nothing)
+    auto_approve: o.AutoApprove = False,  # noqa: ARG001  (the program was approved)
     no_input: o.NoInput = False,  # noqa: ARG001
     no_color: o.NoColour = False,
 ) -> int:
-    """Decide the last steps of a run that did not end, and save the state.
+    """Decide the last steps of a run that did not end, do the rest, and save the state.
 
-    No key is changed. Afterwards keyplan plan shows what is left to do.
+    A run in which a step failed is only closed, or taken back if apply was told to.
     """
     terminal = terminal_of(ctx)
     terminal.coloured = not no_color
     wait = o.seconds_of(lock_timeout, "--lock-timeout")
     if json:
         terminal.events()
-    report = close_run(workspace_of(terminal), accept=accept, lock_timeout=wait)
+    workspace, interrupt = workspace_of(terminal), Interrupt()
+    with (
+        observing(terminal, 1, workspace.clock) as observer,
+        stopping(interrupt, terminal),
+    ):
+        report = finish_run(
+            workspace,
+            accept=accept,
+            options=ApplyOptions(lock_timeout=wait),
+            observer=observer,
+            interrupt=interrupt,
+        )
+    owed = owed_rollback(workspace)
     if json:
         terminal.lines(terminal.events().recovery(report))
-    else:
-        terminal.text(recovery_text(report, hints=not terminal.automated))
-    return 0 if report.closed else 1
+    elif report.run or owed is None:
+        hints = not terminal.automated and owed is None
+        terminal.text(recovery_text(report, hints=hints))
+    if owed is not None:
+        options = ApplyOptions(lock_timeout=wait)
+        return take_back(terminal, workspace, owed.run, allowed=owed.allowed, options=options)
+    return _exit_code(report)
+
+
+def _exit_code(report: RecoveryReport) -> int:
+    if report.finished is not None and report.finished.interrupted:
+        return InterruptedRunError.exit_code
+    return 0 if report.ok else 1

@@ -50,8 +50,7 @@ class RecoveryReport:
     journal archived; it is not while a step is undecidable. `before` counts the results
     that were in the journal already; `begun` is false if it had nothing at all.
     `finished` is what became of the rest of the program, `stopped` why it was not gone on
-    with; neither is there for a run in which a step had failed. `rollback` says that the
-    run is now to be taken back, as was asked for when it began.
+    with; neither is there for a run in which a step had failed.
     """
 
     run: str
@@ -64,7 +63,6 @@ class RecoveryReport:
     begun: bool = True
     finished: ApplyReport | None = None
     stopped: str = ""
-    rollback: bool = False
 
     @property
     def ok(self) -> bool:

@@ -22,7 +22,7 @@ from keyplan.plans.changes import Action, DriftKind, ResourceChange
 from keyplan.plans.findings import Finding
 from keyplan.plans.plan import Counts, Plan, PlanMode, Step
 from keyplan.plans.recovery import Fate, RecoveryReport
-from keyplan.plans.reports import ApplyEvent, ApplyReport, EventKind
+from keyplan.plans.reports import ApplyEvent, ApplyReport, EventKind, StepStatus
 from keyplan.render.diagnostics import diagnostic_lines
 from keyplan.render.errors import diagnostic_record, error_diagnostics, error_record
 from keyplan.render.report import apply_line
@@ -162,9 +162,9 @@ class Events:
         values = {name: _output(value) for name, value in sorted(report.outputs.items())}
         yield self.line("outputs", f"Outputs: {len(values)}", outputs=values)
 
-    def rollback_planned(self, what: str, **fields: object) -> str:
+    def rollback_planned(self, what: str, *, target: str) -> str:
         """What is to be taken back, before its plan."""
-        return self.line("rollback_planned", what, **fields)
+        return self.line("rollback_planned", what, target=target)
 
     def rollback_residue(self, findings: Iterable[Finding]) -> Iterator[str]:
         """What a rollback did not bring back, one line each."""
@@ -176,8 +176,21 @@ class Events:
                 residue={"address": str(finding.address or ""), "rule": finding.rule},
             )
 
+    def taken_back(self, run: str, failed: ApplyReport, rollback: ApplyReport) -> str:
+        """A run that failed and was taken back: its steps, and those of the way back."""
+        return self.line(
+            "rollback_summary",
+            f"Run {run} was taken back by {rollback.run}",
+            run=run,
+            rollback=rollback.run,
+            done=_addresses(failed, StepStatus.SUCCEEDED),
+            undone=_addresses(rollback, StepStatus.SUCCEEDED),
+            not_undone=_addresses(rollback, StepStatus.FAILED, StepStatus.SKIPPED),
+            not_started=_addresses(failed, StepStatus.SKIPPED),
+        )
+
     def recovery(self, report: RecoveryReport) -> Iterator[str]:
-        """What a resume found out."""
+        """What a resume found out, and what it did then."""
         for step in report.steps:
             yield self.line(
                 "resume_step",
@@ -193,14 +206,26 @@ class Events:
             )
         for warning in report.warnings:
             yield self.diagnostic(Diagnostic(Severity.WARNING, "KP-APPLY", warning))
+        if report.finished is not None:
+            yield from self.report(report.finished, "resume")
         words = "closed" if report.closed else "open"
         yield self.line(
             "resume_complete",
             f"Run {report.run} is {words}" if report.run else "There is no run to resume",
             run=report.run,
             closed=report.closed,
+            finished=report.finished is not None and report.finished.ok,
+            stopped=report.stopped,
             serial=report.serial,
         )
+
+
+def _addresses(report: ApplyReport, *statuses: StepStatus) -> list[dict[str, str]]:
+    return [
+        {"address": str(item.step.address), "call": item.step.call}
+        for item in report.results
+        if item.status in statuses
+    ]
 
 
 def resource(address: Address, provider: str) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def _next(report: ApplyReport) -> list[str]:
     if report.open_run:
         text = (
             f"Run {report.open_run} is open: at least one answer was lost. keyplan resume finds"
-            " out what happened and closes it."
+            " out what happened and finishes it, keyplan rollback takes it back."
         )
         return [*paragraph(text), "", "Next: keyplan resume"]
     if report.interrupted and not report.with_status(StepStatus.FAILED):

@@ -59,7 +59,7 @@ def test_a_mistake_in_the_configuration_is_an_error(keyplan: Run, stack: Path) -
         ("apply", "--json"),
         ("apply", "--no-input"),
         ("apply", "--allow", "everything"),
-        ("apply", "--on-failure", "rollback"),
+        ("apply", "--on-failure", "panic"),
         ("apply", "--lock-timeout", "soon"),
         ("apply", "kplan", "--target", "key.root"),
         ("apply", "kplan", "--var", "team=x"),

@@ -112,9 +112,12 @@ def _begin_slow_apply(stack: Path) -> subprocess.Popen[str]:
     return process
 
 
-def test_an_interrupted_apply_exits_130_with_the_state_saved(stack: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_apply_exits_130_with_the_state_saved(
+    stack: Path, number: signal.Signals
+) -> None:
     process = _begin_slow_apply(stack)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Interrupted: finishing the calls in flight, then saving the state." in err
@@ -129,13 +132,15 @@ def test_a_killed_apply_stops_planning_until_it_is_resumed(keyplan: Run, stack: 
     planned = keyplan("plan")
     assert planned.code == 1
     assert "did not end" in planned.err
-    assert "keyplan resume" in planned.err
+    for command in ("keyplan resume", "keyplan rollback"):
+        assert command in planned.err
     assert "did not end" in keyplan("show").err
     resumed = keyplan("resume")
     assert resumed.code == 0, resumed.err
-    assert "The run is closed, the state is saved: serial 1." in resumed.out
-    assert resumed.out.endswith("Next: keyplan plan\n")
-    assert keyplan("plan").code == 0
+    assert "Resume complete! Resources: 62 added" in resumed.out
+    planned = keyplan("plan", "--detailed-exitcode")
+    assert (planned.code, "No changes" in planned.out) == (0, True)
+    assert keyplan("resume").out == "There is no run to resume.\n"
 
 
 def test_nothing_to_resume_says_so(keyplan: Run) -> None:
