@@ -14,7 +14,7 @@ from datetime import datetime
 
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
-from keyplan.model.keys import Relation, Tier
+from keyplan.model.keys import Relation
 from keyplan.model.resources import Manage
 from keyplan.model.stack import StackMode
 from keyplan.planning.access import AccessView, access_changes, policy_stages
@@ -25,11 +25,13 @@ from keyplan.planning.compare import elements
 from keyplan.planning.diff import KeyResult, World, diff_declared
 from keyplan.planning.drift import DriftContext, drift_of
 from keyplan.planning.families import hold_parents, orphans, out_of_use, protectors
+from keyplan.planning.guards import brakes_of, lockout_line
 from keyplan.planning.intents import KeyDiff
 from keyplan.planning.lower import lower
 from keyplan.planning.moving import Relocation, relocate, with_renames
 from keyplan.planning.narrowing import narrowed_policies
 from keyplan.planning.order import order
+from keyplan.planning.pacing import pace_of_reading, pace_of_steps
 from keyplan.planning.performable import unsupported
 from keyplan.planning.refresh import RefreshedState, assume, refresh
 from keyplan.planning.refreshonly import accept_drift
@@ -39,15 +41,14 @@ from keyplan.planning.selection import select
 from keyplan.planning.visible import unreadable
 from keyplan.planning.wanted import Wanted, accepted_gaps, planning_view, unhonoured, want
 from keyplan.planning.wording import describe
-from keyplan.plans.changes import DriftItem, Due, ResourceChange
-from keyplan.plans.findings import Brake, Finding
+from keyplan.plans.changes import DriftItem, Due
+from keyplan.plans.findings import Finding
 from keyplan.plans.options import PlanOptions
-from keyplan.plans.plan import Plan, PlanMode, Step
-from keyplan.rules.lockout import LockoutProof, prove_no_lockout
-from keyplan.rules.safety import Effects, brakes
+from keyplan.plans.plan import Pace, Plan, PlanMode, Step
+from keyplan.rules.lockout import prove_no_lockout
 from keyplan.sdk.capabilities import Capabilities
 from keyplan.session.session import ProviderSession
-from keyplan.state.model import Phase, State, StateSnapshot
+from keyplan.state.model import State, StateSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +134,21 @@ def make_plan(
             *unsupported(steps, inputs.capabilities),
             *proof.findings,
         ),
-        brakes=_brakes(inputs, steps, changes),
+        brakes=brakes_of(graph, state, steps, changes),
         outputs=output_changes(graph, state, world.live, options.mode),
         due=compared.due,
-        lockout=_lockout_line(proof, inputs),
+        lockout=lockout_line(proof, inputs.view, inputs.capabilities),
         keys=len(frozenset(graph.keys) | frozenset(state.resources)),
         read=world.read,
         refreshed=options.refresh,
         complete=not (options.targets or options.excludes),
         observe=inputs.observe,
+        pace=pace_of_steps(steps, inputs.capabilities),
+        reading_pace=pace_of_reading(
+            (item.provider for item in state.resources.values()), inputs.capabilities
+        )
+        if options.refresh
+        else Pace(),
     )
 
 
@@ -353,38 +360,3 @@ def _steps(inputs: _Inputs, diffs: Mapping[Address, KeyDiff]) -> tuple[Step, ...
         expects=inputs.world.fingerprints,
         detail=lambda draft, makers: describe(draft.operation, draft.settlement, makers),
     )
-
-
-def _brakes(
-    inputs: _Inputs, steps: tuple[Step, ...], changes: tuple[ResourceChange, ...]
-) -> tuple[Brake, ...]:
-    resources = inputs.state.resources
-    roots = {address for address, key in inputs.graph.keys.items() if key.tier is Tier.ROOT}
-    roots |= {
-        address for address, item in resources.items() if item.attributes.get("tier") == "root"
-    }
-    effects = Effects(
-        actions={change.address: change.action for change in changes},
-        roots=frozenset(roots),
-        existing=sum(item.phase is Phase.LIVE for item in resources.values()),
-        lineage=inputs.state.lineage,
-    )
-    return brakes(steps, effects, inputs.graph.stack.safety)
-
-
-def _lockout_line(proof: LockoutProof, inputs: _Inputs) -> str:
-    """The sentence under the access section; empty when no policy is touched."""
-    if not proof.stages:
-        return ""
-    if proof.failed:
-        return "Lockout check: FAILED, see findings."
-    names = {
-        inputs.view.name(instance, who) or who
-        for who in proof.always
-        for instance in inputs.capabilities
-    }
-    known = sorted(name for name in names if name not in proof.always) or sorted(names)
-    if not known:
-        return "Lockout check: proved after each step."
-    verb = "can always administer"
-    return f"Lockout check: proved after each step; {', '.join(known)} {verb}."

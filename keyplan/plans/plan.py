@@ -74,6 +74,18 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """What a service's own limits make of a time: `seconds` at least, because of `call`.
+
+    `rate` is that call's limit a second; all are empty where nothing is limited.
+    """
+
+    seconds: float = 0.0
+    call: str = ""
+    rate: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """The numbers of the line that CI tools grep for."""
 
@@ -96,7 +108,8 @@ class Plan:
     `keys` is the number of keys declared or in the state, `read` how many were read.
     `refs` maps each existing key that a step speaks of to its provider's id.
     `refreshed` is false for `--no-refresh`; `complete` is false when `--target` or
-    `--exclude` left something out.
+    `--exclude` left something out. `pace` is what limits make of applying it, and
+    `reading_pace` of making it: how long the service takes, not how long it took.
     """
 
     stack: str
@@ -123,6 +136,8 @@ class Plan:
     refreshed: bool = True
     complete: bool = True
     observe: bool = False
+    pace: Pace = Pace()
+    reading_pace: Pace = Pace()
 
     @cached_property
     def checksum(self) -> str:

@@ -21,6 +21,8 @@ _DRIFT_WORDS = {
     DriftResponse.BLOCK: "a person must decide first",
 }
 _LINES = 3
+_SLOW = 5
+"""Seconds of reading from which on the service's limit is named."""
 
 
 def header(view: PlanView) -> list[str]:
@@ -65,6 +67,9 @@ def _looked(view: PlanView) -> str:
     else:
         keys = count(plan.keys, "key")
         text = f"Read {plan.read:,} of {keys}{took}, {moment}."
+        if plan.reading_pace.seconds >= _SLOW:
+            rate = plan.reading_pace.rate
+            text += f" The service lets {rate:g} keys be read a second."
         if plan.keys and not plan.read:
             text = f"Looked for {keys}{took}, {moment}: none exists yet."
         if not plan.drift:

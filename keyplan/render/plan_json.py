@@ -13,7 +13,7 @@ from keyplan.model.operations import AdoptKey, DestroyKey, ScheduleDeletion
 from keyplan.model.timing import format_instant
 from keyplan.plans.changes import AccessChange
 from keyplan.plans.findings import Finding
-from keyplan.plans.plan import Plan, Step
+from keyplan.plans.plan import Pace, Plan, Step
 from keyplan.render.errors import FORMAT_VERSION as STATE_FORMAT
 from keyplan.render.reach import reach_of
 from keyplan.render.terraform import (
@@ -113,7 +113,13 @@ def _own(plan: Plan) -> dict[str, Any]:
             for item in sorted(plan.due, key=lambda due: (due.at, due.address))
         ],
         "observe": plan.observe,
+        "pace": {"apply": _pace(plan.pace), "refresh": _pace(plan.reading_pace)},
     }
+
+
+def _pace(pace: Pace) -> dict[str, Any]:
+    """What limits make of a time."""
+    return {"seconds": round(pace.seconds, 3), "call": pace.call, "rate": pace.rate}
 
 
 def step_record(step: Step) -> dict[str, Any]:

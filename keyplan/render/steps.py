@@ -10,15 +10,17 @@ from collections.abc import Sequence
 
 from keyplan.model.inverses import Grade
 from keyplan.model.operations import is_remote
-from keyplan.plans.plan import Step
+from keyplan.plans.plan import Pace, Step
 from keyplan.render.fold import fold
-from keyplan.render.layout import RIGHT, clean, count, paragraph, wrap
+from keyplan.render.layout import RIGHT, clean, count, entry, paragraph, wrap
 from keyplan.render.view import PlanView
 from keyplan.render.words import undo_text
 
 BARRIER = "what is above this line can be undone"
 
 _UNDO = 17
+_LONG = 10
+"""Seconds from which on a limit is named."""
 _NARROW, _WIDE = 20, 32
 
 
@@ -31,7 +33,7 @@ def steps_section(view: PlanView) -> list[str]:
     width = min(_WIDE, max(_NARROW, *(len(step.address) for step in steps)))
     reversible = [step for step in steps if not step.irreversible]
     final = [step for step in steps if step.irreversible]
-    lines = [f"Steps   {_summary(steps)}", ""]
+    lines = [*entry(0, "Steps", _summary(steps, view.plan.pace), width=8), ""]
     lines += _rows(view, reversible, digits, width)
     if final and reversible:
         lines += ["  " + f" {BARRIER} ".center(RIGHT - 4, "-")]
@@ -39,9 +41,9 @@ def steps_section(view: PlanView) -> list[str]:
     return [*lines, ""]
 
 
-def _summary(steps: Sequence[Step]) -> str:
+def _summary(steps: Sequence[Step], pace: Pace) -> str:
     calls = sum(is_remote(step.operation) for step in steps)
-    parts = [count(calls, "call")]
+    parts = [count(calls, "call"), *pace_text(pace)]
     if calls < len(steps):
         parts.append(
             count(len(steps) - calls, "change of the state only", "changes of the state only")
@@ -53,6 +55,28 @@ def _summary(steps: Sequence[Step]) -> str:
     else:
         words = "each can be undone" if len(steps) > 1 else "it can be undone"
     return f"{', '.join(parts)}; {words}"
+
+
+def pace_text(pace: Pace) -> list[str]:
+    """`about 2 s`, with the limit where it is worth knowing; empty where nothing limits."""
+    if pace.seconds < 1:
+        return []
+    text = f"about {time_text(pace.seconds)}"
+    if pace.seconds >= _LONG:
+        text += f" (the service takes {pace.rate:g} {pace.call} a second)"
+    return [text]
+
+
+def time_text(seconds: float) -> str:
+    """`2 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
 def _rows(view: PlanView, steps: Sequence[Step], digits: int, width: int) -> list[str]:
