@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from keyplan_aws.mock import PORT
+from tests.support.aws_mock import aws_mock
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 NAMES = sorted(folder.name for folder in EXAMPLES.iterdir() if (folder / "README.md").is_file())
 
@@ -20,9 +23,26 @@ _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _EXIT = re.compile(r"\s+# exit code (\d+)$")
 
 
+_services: dict[str, str] = {}
+"""What the README has its readers export: where the services of this example are."""
+
+
+@pytest.fixture(autouse=True)
+def _serve(request: pytest.FixtureRequest) -> Iterator[None]:
+    """An AWS of its own for each test of the example that needs one."""
+    if getattr(request.node, "callspec", None) is None or "aws" not in request.node.callspec.id:
+        yield
+        return
+    with aws_mock() as environment:
+        _services.update(environment)
+        yield
+    _services.clear()
+
+
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """A command as a reader of the README would run it: a shell, keyplan on the path."""
     environment = {
+        **_services,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(folder),
         "LANG": "C.UTF-8",
@@ -152,3 +172,13 @@ def test_the_demonstration_leaves_nothing_behind(tmp_path: Path) -> None:
     ):
         assert line in shown.stdout
     assert sorted(path.name for path in (EXAMPLES / "quickstart").rglob("*")) == before
+
+
+def test_the_aws_example_shows_what_its_readme_exports() -> None:
+    """The variables that the mock prints are those that the README shows."""
+    shown = (EXAMPLES / "aws" / "README.md").read_text(encoding="utf-8")
+    with aws_mock() as environment:
+        exported = {name for name in environment if name.startswith("AWS_")}
+    named = set(re.findall(r"^export (AWS_\w+)=", shown, re.MULTILINE))
+    assert named == exported - {"AWS_EC2_METADATA_DISABLED"}
+    assert f"http://127.0.0.1:{PORT}" in shown
