@@ -123,6 +123,7 @@ class LocalStore:
             staged = [(files.stage(state, content), state)]
             if present is not None:
                 staged.insert(0, (files.stage(backup, present.content), backup))
+            self._require(lease)  # staging took its time: somebody may have unlocked it
             for written, final in staged:
                 written.replace(final)
             files.sync_directory(state.parent)

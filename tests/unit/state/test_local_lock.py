@@ -15,6 +15,7 @@ import pytest
 
 from keyplan.errors import BusyError, StoreError
 from keyplan.testing.store_contract import lease_info
+from keyplan_state import files
 from keyplan_state.local import LocalStore
 from keyplan_state.paths import LocalPaths
 
@@ -173,6 +174,26 @@ def test_lease_is_lost_with_its_file(store: LocalStore, lock: Path) -> None:
     lease.release()
     assert store.holder() == lease_info(2)
     other.check()
+
+
+def test_holder_that_is_unlocked_while_it_stages_replaces_nothing(
+    store: LocalStore, tmp_path: Path, monkeypatch
+) -> None:
+    lease = store.acquire(lease_info())
+    first = store.commit(b"one", expected=None, lease=lease)
+    real, other = files.stage, LocalStore(LocalPaths.below(tmp_path, "keyplan.state.json"), "x")
+
+    def slow(path: Path, content: bytes) -> Path:
+        staged = real(path, content)
+        if other.holder() == lease_info():
+            other.unlock("lease-1")
+            other.commit(b"theirs", expected=first, lease=other.acquire(lease_info(2)))
+        return staged
+
+    monkeypatch.setattr(files, "stage", slow)
+    with pytest.raises(BusyError, match="the lease was lost"):
+        store.commit(b"ours", expected=first, lease=lease)
+    assert store.load().content == b"theirs"
 
 
 def test_lease_of_another_state_is_refused(store: LocalStore, tmp_path: Path) -> None:
