@@ -21,7 +21,7 @@ from keyplan_aws.policy.canonical import canonical_policy
 from keyplan_aws.policy.document import ACCOUNT, MAX_BYTES, fields, statements, to_json
 from keyplan_aws.policy.objections import objections
 from keyplan_aws.policy.operations import SET_POLICY
-from keyplan_aws.policy.principals import is_account, is_unique_id, parse_arn
+from keyplan_aws.policy.principals import is_account, is_unique_id, parse_arn, spelled
 from keyplan_aws.policy.reading import condition_arns
 from keyplan_aws.policy.standing import Standing, person, standing
 
@@ -87,7 +87,7 @@ def _standings(
 
 def may_set_policy(document: Value, account: str | None, caller: str) -> Truth:
     """Whether the caller can set the policy again: `None` where the policy does not tell."""
-    who = person(caller)
+    who = person(spelled(caller, account))
     if who is None or document is None:
         return None
     stands = standing(canonical_policy(document, account=account), who, SET_POLICY)

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from keyplan.access.atoms import Atom
+from keyplan.diagnostics import Severity
 from keyplan.model.address import Address
 from keyplan.model.policies import Effect
 from keyplan.rules.lockout import PolicyStage, administrators, prove_no_lockout
+from keyplan.sdk.provider import PolicyProblem, PolicyReview
 
 KEY = Address("key.a")
 
@@ -58,3 +60,26 @@ def test_every_stage_must_leave_somebody() -> None:
 def test_it_names_who_can_in_every_stage() -> None:
     stages = [PolicyStage(KEY, 1, [allow(), allow("x")]), PolicyStage(KEY, 2, [allow()])]
     assert prove_no_lockout(stages).always == {"admin"}
+
+
+def test_what_a_provider_judges_itself_stands_in_place_of_the_atoms() -> None:
+    problem = PolicyProblem("KP-LOCK-002", Severity.WARNING, "nobody knows", "ask")
+    sound = PolicyReview(frozenset({"account"}), (problem,))
+    proof = prove_no_lockout(
+        [
+            PolicyStage(KEY, 1, [], review=sound),
+            PolicyStage(Address("key.b"), 2, [allow("other")], review=sound),
+        ]
+    )
+    assert proof.always == {"account"}
+    assert not proof.failed
+    (finding,) = proof.findings
+    assert finding.summary == "the policy of key.a and 1 more: nobody knows"
+    assert (finding.rule, finding.level) == ("KP-LOCK-002", Severity.WARNING)
+
+
+def test_a_provider_that_sees_nobody_left_refuses_the_plan() -> None:
+    review = PolicyReview(frozenset())
+    proof = prove_no_lockout([PolicyStage(KEY, 1, [allow()], review=review)])
+    assert proof.failed
+    assert [finding.blocks for finding in proof.findings] == [True]
