@@ -1,11 +1,11 @@
 """Another passphrase or key file for a sealed store, and back to a plain one.
 
-Changing it takes four steps, each durable before the next: a new root key enters the ring
-that is there; the next ring has the same keys, locked with the new secret; the state is
-sealed under the new key; rings that other secrets open are emptied. Whenever it stops, the
-old secret opens everything until the last step, and the new one from the second on; doing
-it again finishes it. Earlier states and closed journals are not written again: their keys
-are in the new ring only.
+Changing it takes three steps, each durable before the next: the next ring has the keys there
+are and a new one, locked with the new secret; the state is sealed under the new key; rings
+that other secrets open are emptied. Whenever it stops, the new secret opens everything from
+the first step on, and the old one until the second; the next write with the new one finishes
+it. The new key is never in a ring that the old secret opens: a store may keep what was
+emptied. Earlier states and journals are not written again; their keys are in the new ring.
 """
 
 from __future__ import annotations
@@ -24,12 +24,11 @@ def rekey_store(store: SealedStore, new: Opener, *, lease: Lease) -> None:
     """Lock with `new` what the store's own secret opens now."""
     ring = _opened(store)
     content = store.load()
-    ring = replace(ring.with_new_root(), retired=False)
-    following = relocked(ring, new, max(store.rings.numbers()) + 1)
-    store.rings.write(ring, store.opener, lease=lease)
+    number = max(store.rings.numbers()) + 1
+    following = relocked(replace(ring.with_new_root(), retired=False), new, number)
     store.rings.write(following, new, lease=lease)
     if content is not None:
-        sealed = seal_state(content.content, ring.current, ring.root)
+        sealed = seal_state(content.content, following.current, following.root)
         store.inner.commit(sealed, expected=content.version, lease=lease)
     store.rings.drop_others(following, lease=lease)
 

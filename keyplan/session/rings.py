@@ -1,8 +1,8 @@
 """Key rings in a store: found, opened, made with the first write, replaced.
 
 Rules: rings are logs of the store that nobody else is shown; looking for one writes
-nothing. The highest that opens is the one; a lower one that opens too is left of a change of
-passphrase that was interrupted.
+nothing. The highest that opens is the one; those below it are left of a change of passphrase that
+was interrupted.
 """
 
 from __future__ import annotations
@@ -88,9 +88,9 @@ class Rings:
         return ring
 
     def drop_others(self, ring: Ring, *, lease: Lease) -> None:
-        """Empty and close all others, newest first: what a former secret opened is gone."""
+        """Empty and close those below a ring, which has all their keys, newest first."""
         for number in self.numbers():
-            if number != ring.number:
+            if number < ring.number:
                 log = f"{PREFIX}{number:04d}"
                 self._store.truncate_log(log, 0, lease=lease)
                 self._store.archive(log, lease=lease)

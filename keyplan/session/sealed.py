@@ -43,6 +43,7 @@ class SealedStore:
         self.marks = marks
         self.rings = Rings(store)
         self._ring: Ring | None = None
+        self._tidy = False  # whether rings that this one replaced are gone
         self._counts: dict[str, int] = {}  # lines of the journals that were written to
 
     def describe(self) -> str:
@@ -148,6 +149,7 @@ class SealedStore:
         """As the store below."""
         lease = self.inner.acquire(info, timeout=timeout)
         self._ring = None
+        self._tidy = False
         self._counts.clear()
         return lease
 
@@ -270,6 +272,9 @@ class SealedStore:
         ring = self._reading()
         if ring is None or ring.retired:
             self._ring = ring = self.rings.make(self.opener, ring, lease=lease)
+        if not self._tidy:
+            self.rings.drop_others(ring, lease=lease)
+            self._tidy = True
         return ring
 
     def _roots(self) -> dict[str, bytes]:

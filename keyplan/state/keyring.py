@@ -2,7 +2,7 @@
 
 A ring is kept in a log of the store, `keyring-0001`; its last whole line counts. Changing
 the passphrase writes the next ring, then empties the ones before it: at every moment one of
-the two opens everything, and afterwards the old one opens nothing that is in the store.
+the two opens everything, and afterwards the old one opens nothing any more.
 
 A ring also lists what was in the store unsealed when it was made, by digest. Rules:
 anything else that is not sealed is refused.

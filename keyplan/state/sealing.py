@@ -139,7 +139,8 @@ def unseal_state(sealed: bytes, roots: RootKeys) -> tuple[bytes, Identity]:
             "the state is sealed under a key that this key ring does not have",
             why="It comes from another stack or from before the key ring was replaced, or the"
             " key ring in the store is older than the state.",
-            advice=_RESTORE,
+            advice="If a change of the passphrase or key file was interrupted, the new one opens"
+            f" it: name that in `keyplan.state.sealed`. Otherwise: {_RESTORE}",
         )
     content = unbox(root, _STATE, body, line + b"\n")
     if content is None:
