@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from botocore import xform_name
-from botocore.exceptions import BotoCoreError, ClientError
 
 from keyplan.errors import OutcomeUnknownError, ProviderError, ThrottledError, TransientError
 from keyplan_aws.clients import TAGGING, Clients
-from keyplan_aws.failures import Attempt, converted
+from keyplan_aws.failures import FAILURES, Attempt, converted
 from keyplan_aws.pacing import Clock, Pace
 
 READ_PATIENCE = 60.0
@@ -92,7 +91,7 @@ class Work:
         try:
             method: Callable[..., dict[str, Any]] = getattr(client, xform_name(call))
             answer = method(**parameters)
-        except (ClientError, BotoCoreError) as error:
+        except FAILURES as error:
             failure = converted(error, attempt)
             if isinstance(failure, ThrottledError):
                 pace.throttled(call)

@@ -76,7 +76,7 @@ class Clients:
             )
             allowed_endpoint(str(client.meta.endpoint_url))
         except BotoCoreError as error:
-            raise converted(error, Attempt(service)) from error
+            raise converted(error, Attempt(service, sends=False)) from error
         except ValueError as error:
             raise RejectedError(
                 f"the endpoint of {service} cannot be used",
@@ -104,7 +104,7 @@ def _session(settings: AwsSettings) -> Any:
             return base
         return _acting_as(settings.assume_role, base, settings.endpoint_url)
     except BotoCoreError as error:
-        raise converted(error, Attempt("credentials")) from error
+        raise converted(error, Attempt("credentials", sends=False)) from error
 
 
 def _acting_as(role: AssumeRole, base: Any, endpoint: str | None) -> Any:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore import exceptions as sdk
+from botocore.parsers import ResponseParserError
 
 from keyplan.errors import (
     ConflictError,
@@ -76,18 +77,33 @@ _NO_CREDENTIALS = (
 )
 
 
+_REFUSED_HERE = (
+    sdk.ParamValidationError,
+    sdk.EndpointProviderError,
+    sdk.NoRegionError,
+    sdk.InvalidRegionError,
+    sdk.InvalidEndpointConfigurationError,
+)
+FAILURES = (sdk.ClientError, sdk.BotoCoreError, ResponseParserError)
+"""Everything that a call of the SDK raises when it fails."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call that failed. `creates`: it makes a key, which must never be made twice."""
+    """One call that failed.
+
+    `creates`: it makes a key, which must never be made twice. `sends`: it may have reached AWS.
+    """
 
     call: str
     target: str = ""
     writes: bool = False
     creates: bool = False
+    sends: bool = True
 
 
 def converted(error: Exception, attempt: Attempt) -> ProviderError:
-    """The failure as one of ours. What is no failure of a call comes back as a defect would."""
+    """The failure as one of ours. What nothing here knows may have happened after sending."""
     if isinstance(error, sdk.ClientError):
         return _answered(error, attempt)
     if isinstance(error, _NO_CREDENTIALS):
@@ -100,23 +116,14 @@ def converted(error: Exception, attempt: Attempt) -> ProviderError:
             advice="Check the network, the proxy, and endpoint_url.",
             operation=attempt.call,
         )
-    if isinstance(error, sdk.ParamValidationError):
+    if isinstance(error, _REFUSED_HERE) or not attempt.sends:
         return RejectedError(
             f"{attempt.call} cannot be asked for like this",
             target=attempt.target,
             why=_one_line(error),
             operation=attempt.call,
         )
-    if isinstance(error, (sdk.HTTPClientError, sdk.ResponseParserError)):
-        return _lost(attempt, type(error).__name__)
-    if isinstance(error, sdk.BotoCoreError):
-        return RejectedError(
-            f"{attempt.call} cannot be asked for",
-            target=attempt.target,
-            why=_one_line(error),
-            operation=attempt.call,
-        )
-    raise error
+    return _lost(attempt, type(error).__name__)
 
 
 def _lost(attempt: Attempt, why: str, request_id: str = "") -> ProviderError:

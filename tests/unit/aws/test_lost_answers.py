@@ -1,0 +1,218 @@
+"""What a lost answer, a throttled call, a server error and an ended session become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from keyplan.errors import (
+    KeyplanError,
+    OutcomeUnknownError,
+    ThrottledError,
+    TransientError,
+    UnauthenticatedError,
+)
+from keyplan.model.keys import KeyState
+from keyplan.model.operations import (
+    CancelDeletion,
+    ChangeState,
+    CreateAlias,
+    CreateGrant,
+    DeleteAlias,
+    MoveAlias,
+    PutLabels,
+    PutPolicy,
+    RemoteOperation,
+    RevokeGrant,
+    RotateKey,
+    ScheduleDeletion,
+    SetAttribute,
+)
+from keyplan.model.values import Value
+from keyplan_aws.provider import AwsProvider
+from tests.unit.aws.conftest import KEY, OTHER, Bench
+
+
+def _terms(bench: Bench) -> dict[str, Value]:
+    return {"principal": [bench.double.caller.arn], "operations": ["decrypt"], "context": {}}
+
+
+@dataclass(frozen=True)
+class Case:
+    """An operation, the call that does it, and what must have been done before."""
+
+    call: str
+    operation: Callable[[Bench], RemoteOperation]
+    before: Callable[[Bench], list[RemoteOperation]] = lambda _: []
+
+
+CASES = {
+    "schedule": Case("ScheduleKeyDeletion", lambda _: ScheduleDeletion(KEY, "7d")),
+    "cancel": Case(
+        "CancelKeyDeletion",
+        lambda _: CancelDeletion(KEY, "7d"),
+        lambda _: [ScheduleDeletion(KEY, "7d")],
+    ),
+    "disable": Case("DisableKey", lambda _: ChangeState(KEY, KeyState.ACTIVE, KeyState.SUSPENDED)),
+    "compromise": Case(
+        "DisableKey", lambda _: ChangeState(KEY, KeyState.ACTIVE, KeyState.COMPROMISED)
+    ),
+    "description": Case(
+        "UpdateKeyDescription", lambda _: SetAttribute(KEY, "description", None, "new")
+    ),
+    "rotation": Case(
+        "EnableKeyRotation", lambda _: SetAttribute(KEY, "rotation", None, {"every": "180d"})
+    ),
+    "put labels": Case("TagResource", lambda _: PutLabels(KEY, {"team": "a"}, [], {})),
+    "remove labels": Case(
+        "UntagResource",
+        lambda _: PutLabels(KEY, {"team": "b"}, ["stage"], {"stage": "x"}),
+        lambda _: [PutLabels(KEY, {"stage": "x"}, [], {})],
+    ),
+    "policy": Case("PutKeyPolicy", lambda _: PutPolicy(KEY, None, None)),
+    "grant": Case("CreateGrant", lambda bench: CreateGrant(KEY, "batch", _terms(bench))),
+    "revoke": Case(
+        "RevokeGrant",
+        lambda bench: RevokeGrant(KEY, "batch", _terms(bench)),
+        lambda bench: [CreateGrant(KEY, "batch", _terms(bench))],
+    ),
+    "alias": Case("CreateAlias", lambda _: CreateAlias(KEY, "acme/a")),
+    "move alias": Case(
+        "UpdateAlias",
+        lambda _: MoveAlias(KEY, "acme/a", OTHER),
+        lambda _: [CreateAlias(OTHER, "acme/a")],
+    ),
+    "delete alias": Case(
+        "DeleteAlias",
+        lambda _: DeleteAlias(KEY, "acme/a"),
+        lambda _: [CreateAlias(KEY, "acme/a")],
+    ),
+    "rotate": Case("RotateKeyOnDemand", lambda _: RotateKey(KEY, 2)),
+}
+
+
+def _prepared(bench: Bench, case: Case) -> RemoteOperation:
+    bench.create(KEY)
+    bench.create(OTHER)
+    for operation in case.before(bench):
+        bench.do(operation)
+    bench.double.calls.clear()
+    return case.operation(bench)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_lost_answer_is_said_and_the_operation_is_recognised_afterwards(
+    bench: Bench, name: str
+) -> None:
+    case = CASES[name]
+    operation = _prepared(bench, case)
+    bench.double.faults.lose_answer(case.call)
+    with pytest.raises(OutcomeUnknownError) as lost:
+        bench.do(operation)
+    assert lost.value.operation == case.call
+    after = bench.look()
+    bench.do(operation)
+    assert bench.look() == after, "done again, it did something more"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_nothing_but_a_lost_answer_leaves_the_outcome_open(bench: Bench, name: str) -> None:
+    case = CASES[name]
+    operation = _prepared(bench, case)
+    first = _first_write(name, case)
+    bench.double.faults.throttle(first)
+    with pytest.raises(ThrottledError):
+        bench.do(operation)
+    bench.double.faults.expire_token(first)
+    with pytest.raises(UnauthenticatedError):
+        bench.do(operation)
+    bench.do(operation)
+
+
+def _first_write(name: str, case: Case) -> str:
+    return "TagResource" if name in ("compromise", "rotate", "remove labels") else case.call
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_lost_look_before_the_write_says_that_nothing_was_done(bench: Bench, name: str) -> None:
+    operation = _prepared(bench, CASES[name])
+    before = bench.look()
+    bench.double.calls.clear()
+    bench.double.faults.lose_answer("*")
+    try:
+        bench.do(operation)
+    except OutcomeUnknownError as error:
+        if error.operation != _first_write(name, CASES[name]):
+            raise  # it was not the write itself
+    except TransientError:
+        assert bench.look() == before
+    else:
+        pytest.fail("the fault did not strike")
+
+
+def test_after_a_first_write_a_refused_second_one_leaves_the_outcome_open(bench: Bench) -> None:
+    bench.create()
+    bench.do(PutLabels(KEY, {"stage": "x"}, [], {}))
+    bench.double.faults.deny("UntagResource")
+    with pytest.raises(OutcomeUnknownError) as half:
+        bench.do(PutLabels(KEY, {"team": "b"}, ["stage"], {"stage": "x"}))
+    assert "TagResource was done" in half.value.what
+    assert "kms:UntagResource" in half.value.why
+
+
+@pytest.mark.parametrize("fault", ["lose_answer", "internal", "drop_request"])
+def test_a_create_that_was_not_answered_makes_one_key(
+    bench: Bench, connect: Callable[..., AwsProvider], fault: str
+) -> None:
+    operation = bench.creation()
+    strike = getattr(bench.double.faults, fault)
+    strike("CreateKey", **({"done": True} if fault == "internal" else {}))
+    with pytest.raises(OutcomeUnknownError):
+        bench.do(operation)
+    later = connect()
+    found = later.find(operation.owner.token)
+    assert (found is None) == (fault == "drop_request")
+    key = later.execute(operation, {}, deadline=60.0).id
+    assert [seen.id for seen in later.scan().observations] == [key]
+
+
+def test_a_search_believes_kms_and_not_the_tagging_api_that_lags(bench: Bench) -> None:
+    operation = bench.creation()
+    arn = bench.do(operation)
+    bench.double.faults.deny("GetResources")
+    found = bench.provider.find(operation.owner.token)
+    assert found is not None
+    assert found.id == arn
+    assert bench.provider.find("nobody-has-this") is None
+
+
+def test_a_hung_service_is_left_when_the_deadline_says_so(bench: Bench) -> None:
+    bench.create()
+    bench.double.faults.hang("UpdateKeyDescription", seconds=30)
+    operation = SetAttribute(KEY, "description", None, "new")
+    with pytest.raises(OutcomeUnknownError):
+        bench.provider.execute(operation, bench.ids, deadline=1.0)
+
+
+def test_no_call_begins_when_no_time_is_left(bench: Bench) -> None:
+    bench.create()
+    bench.double.calls.clear()
+    operation = SetAttribute(KEY, "description", None, "new")
+    with pytest.raises(TransientError) as late:
+        bench.provider.execute(operation, bench.ids, deadline=0.0)
+    assert "no time" in late.value.what
+    assert bench.double.calls.count() == 0
+
+
+def test_a_new_key_that_is_not_visible_yet_is_transient(bench: Bench) -> None:
+    bench.create()
+    bench.double.faults.error("UpdateKeyDescription", "NotFoundException", "not found", times=2)
+    operation = SetAttribute(KEY, "description", None, "new")
+    with pytest.raises(TransientError):
+        bench.do(operation)
+    bench.clock.sleep(3600)
+    with pytest.raises(KeyplanError) as gone:
+        bench.do(operation)
+    assert not isinstance(gone.value, TransientError)

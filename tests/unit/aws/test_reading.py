@@ -1,0 +1,164 @@
+"""Reading keys: how many calls, what is forbidden, what a key is called, whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from keyplan.errors import DeniedError
+from keyplan.model.address import Address
+from keyplan.model.keys import KeyState
+from keyplan.model.operations import CreateAlias, CreateGrant, PutLabels, ScheduleDeletion
+from keyplan_aws.provider import AwsProvider
+from tests.unit.aws.conftest import KEY, Bench
+
+
+def _many(bench: Bench, count: int) -> list[str]:
+    return [bench.create(Address.of("key", "many", str(number))) for number in range(count)]
+
+
+def test_many_keys_cost_few_calls_and_each_key_four(
+    bench: Bench, connect: Callable[..., AwsProvider]
+) -> None:
+    ids = _many(bench, 60)
+    reader = connect()
+    reader.identify()
+    bench.double.calls.clear()
+    assert len(reader.read(ids)) == 60
+    calls = bench.double.calls
+    assert calls.count() <= 4.2 * 60
+    assert calls.count("ListAliases") == 1
+    assert calls.count("GetResources") == 1
+    assert calls.count("ListResourceTags") == 0
+
+
+def test_many_read_as_one_by_one(bench: Bench, connect: Callable[..., AwsProvider]) -> None:
+    ids = _many(bench, 25)
+    bench.ids[KEY] = ids[3]
+    bench.do(CreateAlias(KEY, "acme/payments"))
+    bench.do(PutLabels(KEY, {"team": "payments"}, [], {}))
+    reader = connect()
+    together = reader.read(ids)
+    assert together == {key: reader.read([key])[key] for key in ids}
+    assert together[ids[3]].attributes["aliases"] == ["acme/payments"]
+    assert together[ids[3]].attributes["labels"] == {"team": "payments"}
+
+
+def test_tags_that_this_connection_wrote_are_read_at_kms(bench: Bench) -> None:
+    ids = _many(bench, 25)
+    bench.double.calls.clear()
+    bench.provider.read(ids)
+    assert bench.double.calls.count("ListResourceTags") == 25
+
+
+def test_without_the_tagging_api_tags_are_read_one_by_one(
+    bench: Bench, connect: Callable[..., AwsProvider]
+) -> None:
+    ids = _many(bench, 25)
+    bench.double.faults.deny("GetResources")
+    reader = connect()
+    bench.double.calls.clear()
+    found = reader.read(ids)
+    assert all(seen.owner for seen in found.values())
+    assert bench.double.calls.count("ListResourceTags") == 25
+
+
+@pytest.mark.parametrize(
+    ("call", "attribute"),
+    [
+        ("GetKeyPolicy", "policy"),
+        ("GetKeyRotationStatus", "rotation"),
+        ("ListGrants", "grants"),
+        ("ListAliases", "aliases"),
+        ("ListResourceTags", "labels"),
+    ],
+)
+def test_what_may_not_be_read_is_unreadable_and_nothing_else_is(
+    bench: Bench, call: str, attribute: str
+) -> None:
+    bench.create()
+    whole = bench.look()
+    bench.double.faults.deny(call)
+    seen = bench.look()
+    assert seen.unreadable == {attribute}
+    assert attribute not in seen.attributes
+    rest = {name: value for name, value in whole.attributes.items() if name != attribute}
+    assert seen.attributes == rest
+
+
+def test_a_key_that_may_not_be_described_is_an_error_that_names_the_permission(
+    bench: Bench,
+) -> None:
+    bench.create()
+    bench.double.faults.deny("DescribeKey")
+    with pytest.raises(DeniedError) as refusal:
+        bench.look()
+    assert "kms:DescribeKey" in refusal.value.why
+    assert refusal.value.request_id
+
+
+def test_a_key_has_four_names_and_one_id(bench: Bench) -> None:
+    arn = bench.create()
+    bench.do(CreateAlias(KEY, "acme/payments"))
+    key_id = arn.rpartition("/")[2]
+    names = [
+        arn,
+        key_id,
+        "alias/acme/payments",
+        arn.replace(f"key/{key_id}", "alias/acme/payments"),
+    ]
+    for name in names:
+        assert bench.provider.read([name])[name].id == arn
+
+
+def test_pages_are_followed(bench: Bench) -> None:
+    bench.double.world.limits.page = 2
+    bench.create()
+    for number in range(5):
+        bench.do(CreateAlias(KEY, f"acme/{number}"))
+        terms = {"principal": [bench.double.caller.arn], "operations": ["decrypt"], "context": {}}
+        bench.do(CreateGrant(KEY, f"grant-{number}", terms))  # type: ignore[arg-type]
+    seen = bench.look().attributes
+    assert seen["aliases"] == [f"acme/{number}" for number in range(5)]
+    assert sorted(seen["grants"]) == [f"grant-{number}" for number in range(5)]  # type: ignore[arg-type]
+
+
+def test_a_key_pending_deletion_says_when_and_hides_its_rotation(bench: Bench) -> None:
+    bench.create()
+    bench.do(ScheduleDeletion(KEY, "8d"))
+    seen = bench.look()
+    assert seen.state is KeyState.SUSPENDED
+    assert seen.deletion_at is not None
+    assert 7 <= (seen.deletion_at - datetime.now(UTC)).days <= 8
+    assert "rotation" in seen.unreadable, "AWS says off until the deletion is cancelled"
+
+
+def test_foreign_grants_have_their_ids_and_foreign_tags_are_labels(bench: Bench) -> None:
+    arn = bench.create()
+    kms = bench.double.client()
+    grant = kms.create_grant(
+        KeyId=arn,
+        GranteePrincipal=bench.double.caller.arn,
+        Operations=["Decrypt", "GenerateDataKey"],
+        Name="rds-snapshot",
+    )["GrantId"]
+    kms.tag_resource(KeyId=arn, Tags=[{"TagKey": "backup", "TagValue": "yes"}])
+    seen = bench.look().attributes
+    assert seen["labels"] == {"backup": "yes"}
+    assert seen["grants"] == {
+        grant: {
+            "principal": [bench.double.caller.arn],
+            "operations": ["GenerateDataKey", "decrypt"],
+            "context": {},
+            "name": "rds-snapshot",
+        }
+    }
+
+
+def test_scanning_shows_every_key_and_who_manages_it(bench: Bench) -> None:
+    arn = bench.create()
+    page = bench.provider.scan()
+    assert {seen.id: seen.attributes["manager"] for seen in page.observations} == {arn: "customer"}
+    assert page.cursor is None
