@@ -114,8 +114,9 @@ class AwsProvider:
 
     def find_alias(self, alias: str) -> str | None:
         """The ARN of the key that an alias points to."""
+        here = self._here()
         key = alias_target(self._api.work(alias), alias)
-        return None if key is None else self._here().key_arn(key)
+        return None if key is None else here.key_arn(key)
 
     # -- writing -------------------------------------------------------------------------
 
