@@ -60,8 +60,10 @@ def put_away(now: ResourceState, live: Observation | None) -> tuple[DesiredKey, 
         return _key(now, {}, _LEFT_ALONE), False
     attributes = _managed(now, but=_AS_THEY_ARE)
     attributes.pop("state", None)
-    if live.state is KeyState.ACTIVE:
+    if live.state is KeyState.ACTIVE or (live.state in _BOTH_WAYS and "state" in now.managed):
         attributes["state"] = KeyState.SUSPENDED.value
+    elif "state" in now.managed:
+        attributes["state"] = live.state.value
     names = {path.partition(":")[0] for path in now.managed} | attributes.keys() | _AS_THEY_ARE
     lifecycle = Lifecycle(ignore_changes=frozenset({*names, "policies"} - {"state"}))
     return _key(now, attributes, lifecycle), live.state in _BOTH_WAYS

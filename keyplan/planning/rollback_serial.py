@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
 from keyplan.model.observations import Observation
+from keyplan.model.operations import AdoptKey, ChangeState
 from keyplan.model.principals import Principal
 from keyplan.model.resources import DesiredKey, Imported, Moved
 from keyplan.model.stack import OutputBlock, ProviderBlock, Stack
 from keyplan.planning.planner import PlanContext, make_plan
 from keyplan.planning.rollback_declared import as_it_was, put_away
 from keyplan.planning.rollback_findings import newer, not_back, taken
+from keyplan.planning.rollback_settling import merged, settlement_back
 from keyplan.plans.changes import AttributeChange, Reason, ResourceChange
 from keyplan.plans.findings import Finding
 from keyplan.plans.options import PlanOptions
@@ -59,9 +61,10 @@ def make_serial_plan(
         providers={name: ProviderBlock(name) for name in sessions},
     )
     plan = make_plan(graph, snapshot, sessions, options=PlanOptions(), context=context)
+    resources = {**snapshot.state.resources, **earlier.resources}
     return replace(
         plan,
-        steps=tuple(_step(step, earlier) for step in plan.steps),
+        steps=tuple(_step(step, resources) for step in plan.steps),
         changes=tuple(_change(change, earlier) for change in plan.changes),
         findings=(*then.findings, *plan.findings),
     )
@@ -186,13 +189,16 @@ def _edges(
     return found
 
 
-def _step(step: Step, earlier: State) -> Step:
+def _step(step: Step, resources: Mapping[Address, ResourceState]) -> Step:
     """The step in the words of a rollback; a state that was not managed is not managed then."""
     settlement = step.settlement
-    then = earlier.resources.get(step.address)
+    then = resources.get(step.address)
+    if isinstance(step.operation, AdoptKey):
+        settlement = merged(settlement, settlement_back(None, then))
     if then is not None and "state" not in then.managed:
         kept = tuple(path for path in settlement.manage if path != "state")
-        settlement = replace(settlement, manage=kept)
+        moved = ("state",) if isinstance(step.operation, ChangeState) else ()
+        settlement = replace(settlement, manage=kept, unmanage=(*settlement.unmanage, *moved))
     return replace(step, settlement=settlement, reason=_reason(step.reason))
 
 

@@ -31,6 +31,7 @@ from tests.lifecycle.undoing import (
 )
 from tests.lifecycle.world import World
 
+Change = tuple[StackSpec, StackSpec]
 FIXED = frozenset({"scope"})
 """Attributes that a key keeps for life."""
 
@@ -98,9 +99,7 @@ def _check(world: World, before: State, were: dict[str, FakeKey]) -> None:
 
 @settings(max_examples=120, deadline=None)
 @given(change=changes(), answers=st.booleans(), later=st.booleans())
-def test_a_change_is_taken_back(
-    change: tuple[StackSpec, StackSpec], answers: bool, later: bool
-) -> None:
+def test_a_change_is_taken_back(change: Change, answers: bool, later: bool) -> None:
     first, second = change
     world = World(fake_plugin(answers=answers))
     _apply(world, first.graph())
@@ -115,9 +114,9 @@ def test_a_change_is_taken_back(
     assert not rollback_of(world, run).steps
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(change=changes())
-def test_a_rollback_is_taken_back_like_any_run(change: tuple[StackSpec, StackSpec]) -> None:
+def test_a_rollback_is_taken_back_like_any_run(change: Change) -> None:
     first, second = change
     world = World()
     _apply(world, first.graph())
@@ -137,10 +136,10 @@ def test_a_rollback_is_taken_back_like_any_run(change: tuple[StackSpec, StackSpe
 BY_HAND = accidents(max_size=3, but=(AccidentKind.VANISHED,))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(change=changes(), by_hand=BY_HAND)
 def test_what_somebody_changed_since_is_never_overwritten(
-    change: tuple[StackSpec, StackSpec], by_hand: Sequence[Accident]
+    change: Change, by_hand: Sequence[Accident]
 ) -> None:
     first, second = change
     world = World()
@@ -182,10 +181,10 @@ CRASHES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(change=changes(), crashes=CRASHES, answers=st.booleans())
 def test_a_rollback_that_dies_goes_on_where_it_was(
-    change: tuple[StackSpec, StackSpec], crashes: Sequence[CrashPoint], answers: bool
+    change: Change, crashes: Sequence[CrashPoint], answers: bool
 ) -> None:
     first, second = change
     world = World(fake_plugin(answers=answers))
