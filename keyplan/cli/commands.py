@@ -28,6 +28,7 @@ BUILT_IN: Final = {
     "discover": ("keyplan.cli.discover", "Find the keys that nobody declared, and declare them."),
     "import": ("keyplan.cli.import_", "Take over one existing key under a declared address."),
     "rollback": ("keyplan.cli.rollback", "Take a run back, or go back to an earlier state."),
+    "state": ("keyplan.cli.state", "Look at the state, its history and soundness, and edit it."),
     "show": ("keyplan.cli.show", "Show a saved plan, or the state."),
     "output": ("keyplan.cli.output", "Show the outputs of the last apply."),
     "graph": ("keyplan.cli.graph", "Draw the hierarchy and its order."),

@@ -70,6 +70,11 @@ def number(data: Document, name: str, path: str) -> int:
     return _expect(int, data, name, path)
 
 
+def flag(data: Document, name: str, path: str) -> bool:
+    """The field as `true` or `false`."""
+    return _expect(bool, data, name, path)
+
+
 def mapping(data: Document, name: str, path: str) -> Document:
     """The field as an object of any fields."""
     return _expect(dict, data, name, path)

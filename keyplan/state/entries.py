@@ -139,6 +139,18 @@ class OutputsSet:
 
 
 @dataclass(frozen=True, slots=True)
+class StateReplaced:
+    """Another state takes the place of the one that the run began with: `keyplan state push`.
+
+    `content` is the text of its file, `edited` whether its digest does not count.
+    """
+
+    kind: ClassVar[str] = "state_replaced"
+    content: str
+    edited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """Every step is decided. `outcome` is `succeeded`, `failed` or `interrupted`."""
 
@@ -157,5 +169,6 @@ Entry: TypeAlias = (
     | StepSkipped
     | Verified
     | OutputsSet
+    | StateReplaced
     | RunEnded
 )

@@ -24,6 +24,7 @@ from keyplan.state.entries import (
     RunEnded,
     RunPlanned,
     RunStarted,
+    StateReplaced,
     StepFailed,
     StepSkipped,
     StepStarted,
@@ -55,6 +56,8 @@ def encode_entry(entry: Entry) -> Document:
             return {"kind": kind, "address": address, "observation": seen}
         case OutputsSet(values):
             return {"kind": kind, "values": values}
+        case StateReplaced(content, edited):
+            return {"kind": kind, "content": content, "edited": edited}
         case RunEnded(outcome, at):
             return {"kind": kind, "outcome": outcome, "at": at}
         case _:
@@ -192,6 +195,13 @@ def _outputs_set(data: Document) -> OutputsSet:
     return OutputsSet(documents.mapping(found, "values", ""))
 
 
+def _state_replaced(data: Document) -> StateReplaced:
+    found = documents.document(data, _fields(StateReplaced), "")
+    return StateReplaced(
+        documents.text(found, "content", ""), edited=documents.flag(found, "edited", "")
+    )
+
+
 def _run_ended(data: Document) -> RunEnded:
     found = documents.document(data, _fields(RunEnded), "")
     return RunEnded(outcome=documents.text(found, "outcome", ""), at=_instant(found))
@@ -216,5 +226,6 @@ _DECODERS: dict[str, Callable[[Document], Entry]] = {
     StepSkipped.kind: _step_skipped,
     Verified.kind: _verified,
     OutputsSet.kind: _outputs_set,
+    StateReplaced.kind: _state_replaced,
     RunEnded.kind: _run_ended,
 }

@@ -42,6 +42,7 @@ from keyplan.state.entries import (
     RunPlanned,
     RunStarted,
     Settlement,
+    StateReplaced,
     StepFailed,
     StepSkipped,
     StepStarted,
@@ -50,6 +51,7 @@ from keyplan.state.entries import (
     Verified,
 )
 from keyplan.state.model import Phase, ResourceState, State
+from keyplan.state.reading import decode_state
 
 CLOSED_RUNS = 100
 """How many ids of closed runs a state keeps, newest last."""
@@ -147,6 +149,10 @@ class _Run:
                     self.resources[address] = _observed(resource, observation)
             case OutputsSet(values):
                 self.outputs = dict(values)
+            case StateReplaced(content, edited):
+                state = decode_state(content.encode(), edited=edited)
+                self.base = replace(self.base, lineage=state.lineage)
+                self.resources, self.outputs = dict(state.resources), state.outputs
             case RunEnded():
                 if self.open_steps:
                     step = min(self.open_steps)

@@ -47,10 +47,7 @@ _RESOURCE = frozenset(
     }
 )
 _SEALED = b'{"keyplan_sealed":'  # as `keyplan.state.sealing` begins; that imports cryptography
-_RESTORE = (
-    "Nothing was changed. See what is kept: keyplan state verify. To bring a version back:"
-    " keyplan state pull --serial N > kept.json, then keyplan state push kept.json"
-)
+_RESTORE = "Nothing was changed. What can be brought back, and how: keyplan state verify"
 
 
 def decode_state(

@@ -7,11 +7,12 @@ invariant never reaches the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, TypeVar
 
+from keyplan.errors import StateError
 from keyplan.state.codec import decode_state, encode_state
-from keyplan.state.entries import RunStarted
+from keyplan.state.entries import RunEnded, RunStarted
 from keyplan.state.integrity import verify
 from keyplan.state.journal import read_journal
 from keyplan.state.model import State, StateSnapshot
@@ -46,6 +47,9 @@ class ReadableStore(Protocol):
     def read_log(self, log: str) -> bytes:
         """A journal's bytes."""
 
+    def closed_logs(self) -> Sequence[str]:
+        """Journals of runs that ended, oldest first."""
+
 
 class CommittingStore(Protocol[LeaseT_contra]):
     """What committing needs of a store."""
@@ -67,6 +71,8 @@ class ArchivingStore(Protocol[LeaseT_contra]):
 def load_snapshot(store: ReadableStore, *, new_lineage: Callable[[], str]) -> StateSnapshot:
     """The committed state, and the run that did not end, if there is one.
 
+    A state that its own journals know to be too old (a backup was put back), or that is
+    gone while they are there, is refused: planning on it would make keys twice.
     A journal whose run the state already holds (a crash between commit and archive) is
     not open. Should there be several, the first by name is; the others follow when it
     is closed. An empty store gives an empty state with the lineage of the open run, so
@@ -77,6 +83,7 @@ def load_snapshot(store: ReadableStore, *, new_lineage: Callable[[], str]) -> St
     state = None if blob is None else decode_state(blob.content)
     if state is not None:
         verify(state)
+    check_newest(store, state)
     closed = () if state is None else state.closed_runs
     runs = (log for log in store.open_logs() if not log.startswith(KEYRING))
     open_run = min((log for log in runs if log not in closed), default=None)
@@ -84,6 +91,70 @@ def load_snapshot(store: ReadableStore, *, new_lineage: Callable[[], str]) -> St
         begun = None if open_run is None else _lineage(store.read_log(open_run), open_run)
         state = State(lineage=begun or new_lineage())
     return StateSnapshot(state, None if blob is None else blob.version, open_run)
+
+
+_SECOND = len("20270101T120000Z")
+"""How much of a run's name is its time."""
+
+_MEANT = (
+    "If this state is meant: keyplan state pull > kept.json, then"
+    " keyplan state push --force kept.json"
+)
+
+
+def check_newest(store: ReadableStore, state: State | None) -> None:
+    """Raise `StateError` if the newest closed journal was not folded into the state."""
+    found = _newest(store, () if state is None else state.closed_runs)
+    if found is None:
+        return
+    newest, head = found
+    if state is None:
+        raise StateError(
+            "the state is gone, and journals of its runs are there",
+            why=f"Run {newest} left it at serial {head.serial + 1}; without it, keyplan would make"
+            " every key again.",
+            advice=restoring(head.serial + 1),
+        )
+    if head.lineage != state.lineage:
+        raise StateError(
+            "the state is another stack's",
+            why=f"It has lineage {state.lineage}; the journals beside it are of {head.lineage}.",
+            advice=f"{restoring(head.serial + 1)}\n{_MEANT}",
+        )
+    if head.serial >= state.serial:
+        raise StateError(
+            f"the state is older than its journals: serial {state.serial}",
+            why=f"Run {newest} began at serial {head.serial} and is not in it: an earlier state"
+            " was put back, or the state and its journals were mixed up.",
+            advice=f"{restoring(head.serial + 1)}\n{_MEANT}",
+        )
+
+
+def _newest(store: ReadableStore, closed: Collection[str]) -> tuple[str, RunStarted] | None:
+    """The newest closed run that did anything, unless the state holds it.
+
+    Names of runs sort by the second in which they began; within one, serials tell.
+    """
+    runs = [log for log in store.closed_logs() if not log.startswith(KEYRING)]
+    heads = []
+    for run in runs:
+        if run[:_SECOND] != runs[-1][:_SECOND] or run in closed:
+            continue
+        entries = read_journal(store.read_log(run), run=run).entries
+        if entries and isinstance(entries[0], RunStarted) and isinstance(entries[-1], RunEnded):
+            heads.append((entries[0].serial, run, entries[0]))
+    if not heads:
+        return None
+    _, newest, head = max(heads, key=lambda item: item[0])
+    return newest, head
+
+
+def restoring(serial: int) -> str:
+    """How a state is brought back."""
+    return (
+        f"To bring it back: keyplan state pull --serial {serial} > kept.json, then"
+        " keyplan state push kept.json"
+    )
 
 
 def _lineage(journal: bytes, run: str) -> str | None:

@@ -9,6 +9,7 @@ from keyplan.model.inverses import Grade, Inverse
 from keyplan.model.keys import KeyState
 from keyplan.model.observations import KeyVersion, Observation, OwnerMark
 from keyplan.model.operations import CreateKey, Operation
+from keyplan.state.codec import encode_state
 from keyplan.state.entries import (
     Entry,
     OutputsSet,
@@ -16,6 +17,7 @@ from keyplan.state.entries import (
     RunPlanned,
     RunStarted,
     Settlement,
+    StateReplaced,
     StepFailed,
     StepSkipped,
     StepStarted,
@@ -166,6 +168,7 @@ def every_entry() -> list[Entry]:
     return [
         run_started(),
         RunPlanned({"steps": [{"number": 1, "operation": {"op": "create_key"}}], "refs": {}}),
+        StateReplaced(encode_state(state(), keyplan_version="0.1.0").decode(), edited=True),
         step(
             create(
                 MASTER,

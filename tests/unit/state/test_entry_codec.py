@@ -50,7 +50,7 @@ def test_missing_and_unknown_fields_are_named(entry: Entry) -> None:
     ],
 )
 def test_wrong_field_of_a_step_is_named(path: tuple, value: object, message: str) -> None:
-    document = json.loads(json.dumps(encode_entry(samples.every_entry()[2])))
+    document = json.loads(json.dumps(encode_entry(samples.every_entry()[3])))
     inner = document
     for name in path[:-1]:
         inner = inner[name]
@@ -71,7 +71,7 @@ def test_wrong_field_of_a_step_is_named(path: tuple, value: object, message: str
     ],
 )
 def test_wrong_field_of_an_observation_is_named(path: tuple, value: object, message: str) -> None:
-    document = json.loads(json.dumps(encode_entry(samples.every_entry()[3])))
+    document = json.loads(json.dumps(encode_entry(samples.every_entry()[4])))
     inner = document["observation"]
     for name in path[:-1]:
         inner = inner[name]

@@ -172,7 +172,7 @@ def without(number: int) -> bytes:
         (replaced(1, b"ada@host", b"eve@host"), 2, "is not the digest of the line before"),
         (replaced(3, b'"seq":3', b'"seq":4'), 3, "it says that it is line 4"),
         (replaced(3, b'"seq"', b'"sequence"'), 3, "seq: is missing"),
-        (replaced(4, b"step_succeeded", b"step_celebrated"), 4, "is not a kind of entry"),
+        (replaced(5, b"step_succeeded", b"step_celebrated"), 5, "is not a kind of entry"),
         (replaced(3, b'{"seq"', b'["seq"'), 3, "it is not JSON"),
         (replaced(13, b"run_ended", b"run_faded"), 13, "is not a kind of entry"),
         (without(1), 1, "it says that it is line 2"),

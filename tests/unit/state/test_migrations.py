@@ -24,7 +24,8 @@ def test_older_format_is_migrated_before_it_is_read() -> None:
     document["runs"] = document.pop("closed_runs")
     document["format"] = 0
     del document["digest"]
-    assert decode_state(json.dumps(document).encode(), migrations={0: from_format_0, **MIGRATIONS}) == state
+    migrations = {0: from_format_0, **MIGRATIONS}
+    assert decode_state(json.dumps(document).encode(), migrations=migrations) == state
 
 
 def test_migrations_follow_each_other() -> None:

@@ -31,6 +31,9 @@ class Store:
     def open_logs(self) -> list[str]:
         return sorted(self.logs)
 
+    def closed_logs(self) -> list[str]:
+        return []
+
     def read_log(self, log: str) -> bytes:
         return self.logs[log]
 

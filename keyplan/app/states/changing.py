@@ -1,0 +1,201 @@
+"""Edits of the state itself. No key is touched by any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from keyplan.app.apply import holder
+from keyplan.app.workspace import Workspace
+from keyplan.applying.editing import edit_state, replace_state
+from keyplan.applying.leasing import leased
+from keyplan.errors import BusyError, StateError, UsageError
+from keyplan.model.address import Address
+from keyplan.model.operations import ForgetKey, RenameKey
+from keyplan.sdk.store import Blob, Lease, LeaseInfo, Store
+from keyplan.state.codec import decode_state
+from keyplan.state.integrity import verify
+from keyplan.state.model import ResourceState, State, StateSnapshot
+from keyplan.state.rebuilding import newest_state
+from keyplan.state.snapshot import archive_closed_runs, load_snapshot
+
+LARGEST = 512 * 1024 * 1024
+"""A file larger than this many bytes is not a state."""
+
+
+def move(workspace: Workspace, source: str, target: str, *, lock_timeout: float) -> State:
+    """Give a key of the state another address. Raises `UsageError`, `StateError`."""
+    snapshot = workspace.idle_snapshot()
+    found = _resource(snapshot.state, source)
+    new = _address(target)
+    if new in snapshot.state.resources:
+        raise UsageError(
+            f"the state holds {new} already", advice="Give it another address, or remove that one."
+        )
+    rename = RenameKey(new, found.address, found.id)
+    return _edit(workspace, snapshot, [rename], "state mv", lock_timeout)
+
+
+def remove(workspace: Workspace, addresses: Sequence[str], *, lock_timeout: float) -> State:
+    """Drop keys from the state; the keys stay as they are, and so does keyplan's mark."""
+    snapshot = workspace.idle_snapshot()
+    found = [_resource(snapshot.state, address) for address in dict.fromkeys(addresses)]
+    gone = {item.address for item in found}
+    for item in snapshot.state.resources.values():
+        below = gone.intersection(item.dependencies)
+        if below and item.address not in gone:
+            raise UsageError(
+                f"{item.address} depends on {min(below)}, which would be forgotten",
+                advice=f"Forget both: keyplan state rm '{min(below)}' '{item.address}'",
+            )
+    forget = [ForgetKey(item.address, item.id) for item in found]
+    return _edit(workspace, snapshot, forget, "state rm", lock_timeout)
+
+
+def push(workspace: Workspace, content: bytes, *, force: bool, lock_timeout: float) -> State:
+    """Put another state in the place of the present one.
+
+    Without `force` it must be keyplan's own writing, of the same lineage and not older than
+    what is known. Raises `StateError` that says which, `BusyError` for an open run.
+    """
+    pushed = decode_state(content, edited=force)
+    verify(pushed)
+    store, clock = workspace.store, workspace.clock
+    with leased(
+        store, holder=holder(), operation="state push", timeout=lock_timeout, clock=clock
+    ) as lease:
+        blob = store.load()
+        present = _readable(blob.content) if blob is not None else None
+        unsaved = [log for log in store.open_logs() if log in pushed.closed_runs]
+        if present is not None and unsaved and _follows(pushed, present):
+            return _save(store, content, pushed, blob.version if blob else None, lease)
+        _check_idle(store)
+        known = newest_state(store)
+        newest = known.serial if known is not None and known.lineage == pushed.lineage else 0
+        if not force:
+            _check_lineage(present, pushed, store)
+            _check_serial(newest, pushed, store)
+            _check_other(blob, pushed, store)
+        base = present or State(pushed.lineage, closed_runs=pushed.closed_runs)
+        serial = max(newest, base.serial, pushed.serial)
+        head = State(base.lineage, serial, closed_runs=base.closed_runs)
+        at = StateSnapshot(head, blob.version if blob else None)
+        return replace_state(store, at, content, lease, holder=holder(), edited=force, clock=clock)
+
+
+def unlock(workspace: Workspace, lease_id: str) -> None:
+    """Take the lock away from whoever holds it, who cannot write any more."""
+    workspace.store.unlock(lease_id)
+
+
+def lock_holder(workspace: Workspace) -> LeaseInfo | None:
+    """Who holds the state."""
+    return workspace.store.holder()
+
+
+# -- checks --------------------------------------------------------------------------------
+
+
+def _edit(
+    workspace: Workspace,
+    snapshot: StateSnapshot,
+    operations: Sequence[RenameKey | ForgetKey],
+    operation: str,
+    lock_timeout: float,
+) -> State:
+    return edit_state(
+        workspace.store,
+        operations,
+        operation=operation,
+        holder=holder(),
+        expected=snapshot.version,
+        lock_timeout=lock_timeout,
+        clock=workspace.clock,
+    )
+
+
+def _resource(state: State, written: str) -> ResourceState:
+    found = next((item for address, item in state.resources.items() if address == written), None)
+    if found is None:
+        raise UsageError(
+            f"the state does not hold {written}", advice="See what it holds: keyplan state list"
+        )
+    return found
+
+
+def _address(written: str) -> Address:
+    try:
+        return Address(written)
+    except ValueError as error:
+        raise UsageError(f"{error}", advice='Write it as key.name or key.name["x"].') from None
+
+
+def _readable(content: bytes) -> State | None:
+    """The present state, if it can be read at all: a damaged one is there to be replaced."""
+    try:
+        state = decode_state(content, edited=True)
+        verify(state)
+    except StateError:
+        return None
+    return state
+
+
+def _follows(pushed: State, present: State) -> bool:
+    return pushed.lineage == present.lineage and pushed.serial == present.serial + 1
+
+
+def _save(store: Store, content: bytes, pushed: State, version: str | None, lease: Lease) -> State:
+    """The state of a run that is journalled and could not be committed then."""
+    store.commit(content, expected=version, lease=lease)
+    archive_closed_runs(store, pushed, lease=lease)
+    return pushed
+
+
+def _check_idle(store: Store) -> None:
+    try:
+        open_run = load_snapshot(store, new_lineage=lambda: "none").open_run
+    except StateError:
+        open_run = next(iter(store.open_logs()), None)
+    if open_run is not None:
+        raise BusyError(
+            f"run {open_run} did not end",
+            target=store.describe(),
+            why="What it did would be forgotten.",
+            advice="Finish it first: keyplan resume, or take it back: keyplan rollback",
+        )
+
+
+def _check_lineage(present: State | None, pushed: State, store: Store) -> None:
+    if present is not None and present.lineage != pushed.lineage:
+        raise StateError(
+            "this is the state of another stack",
+            target=store.describe(),
+            why=f"It has lineage {pushed.lineage}; the present one has {present.lineage}.",
+            advice="If it is meant all the same: keyplan state push --force FILE",
+        )
+
+
+def _check_serial(newest: int, pushed: State, store: Store) -> None:
+    if pushed.serial < newest:
+        raise StateError(
+            f"this state is older than the newest that is known: serial {pushed.serial}, not"
+            f" {newest}",
+            target=store.describe(),
+            why="What later runs did would be forgotten, and keys could be made twice.",
+            advice="If it is meant all the same: keyplan state push --force FILE",
+        )
+
+
+def _check_other(blob: Blob | None, pushed: State, store: Store) -> None:
+    """A sound state is only replaced by a newer one."""
+    try:
+        present = None if blob is None else decode_state(blob.content)
+        if present is not None:
+            verify(present)
+    except StateError:
+        return
+    if present is not None and present.serial >= pushed.serial and present != pushed:
+        raise StateError(
+            f"another state of serial {present.serial} is there, and it is sound",
+            target=store.describe(),
+            advice="If yours is meant all the same: keyplan state push --force FILE",
+        )

@@ -1,0 +1,166 @@
+"""What the state holds, what runs made of it, and whether all of it fits together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from keyplan import __version__
+from keyplan.app.workspace import Workspace
+from keyplan.errors import StateError, UsageError
+from keyplan.model.address import Address, matches
+from keyplan.plans.history import Problem, Run, RunOutcome
+from keyplan.sdk.store import Store
+from keyplan.state.codec import decode_state, encode_state
+from keyplan.state.entries import Entry, RunEnded, RunStarted, StepFailed, StepSucceeded
+from keyplan.state.integrity import verify
+from keyplan.state.journal import read_journal
+from keyplan.state.model import ResourceState, State
+from keyplan.state.rebuilding import newest_state, state_of_serial
+from keyplan.state.snapshot import KEYRING, check_newest, restoring
+
+
+def list_keys(workspace: Workspace, pattern: str = "") -> list[ResourceState]:
+    """The keys of the state, by address; `pattern` is an address, `*` matches anything."""
+    resources = workspace.snapshot().state.resources
+    return [
+        item
+        for address, item in sorted(resources.items())
+        if not pattern or matches(pattern, address)
+    ]
+
+
+def one_key(workspace: Workspace, address: str) -> ResourceState:
+    """One key of the state. Raises `UsageError` if it is not there."""
+    resources = workspace.snapshot().state.resources
+    found = resources.get(Address(address)) if _is_address(address) else None
+    if found is None:
+        raise UsageError(
+            f"the state does not hold {address}", advice="See what it holds: keyplan state list"
+        )
+    return found
+
+
+def _is_address(text: str) -> bool:
+    try:
+        Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def pull(workspace: Workspace, serial: int | None = None) -> bytes:
+    """The file of the present state as it is, or that of an earlier serial.
+
+    An earlier one is what was kept, or what its journals make of one that was. Raises
+    `StateError` if there is none.
+    """
+    store = workspace.store
+    if serial is not None:
+        return encode_state(state_of_serial(store, serial), keyplan_version=__version__)
+    blob = store.load()
+    if blob is None:
+        raise StateError("there is no state yet", target=store.describe())
+    return blob.content
+
+
+# -- history -------------------------------------------------------------------------------
+
+
+def history(workspace: Workspace) -> list[Run]:
+    """Every run whose journal is there, newest first; one that cannot be read says why."""
+    store = workspace.store
+    logs = [*store.closed_logs(), *store.open_logs()]
+    runs = [_run_of(store, log) for log in dict.fromkeys(logs) if not log.startswith(KEYRING)]
+    return sorted(runs, key=lambda run: (run.at, run.serial, run.id), reverse=True)
+
+
+def _run_of(store: Store, log: str) -> Run:
+    try:
+        entries = read_journal(store.read_log(log), run=log).entries
+    except StateError as error:
+        return Run(log, RunOutcome.UNREADABLE, problem=error.what)
+    head = entries[0] if entries else None
+    if not isinstance(head, RunStarted):
+        return Run(log, RunOutcome.EMPTY)
+    end = entries[-1]
+    outcome = RunOutcome(end.outcome) if isinstance(end, RunEnded) else RunOutcome.OPEN
+    return Run(
+        id=log,
+        outcome=outcome,
+        operation=head.operation,
+        holder=head.holder,
+        at=head.at,
+        serial=head.serial,
+        done=_count(entries, StepSucceeded),
+        failed=_count(entries, StepFailed),
+        allowed=head.allowed,
+    )
+
+
+def _count(entries: Sequence[Entry], kind: type[Entry]) -> int:
+    return sum(isinstance(entry, kind) for entry in entries)
+
+
+# -- soundness -----------------------------------------------------------------------------
+
+
+def check_state(workspace: Workspace) -> list[Problem]:
+    """Everything that is wrong with the state, its kept versions and its journals."""
+    store = workspace.store
+    problems = list(_journals(store))
+    present = _present(store, problems)
+    newest = None if present is not None else newest_state(store)
+    if newest is not None:
+        said = f"serial {newest.serial} can be made again"
+        problems.append(Problem("recovery", said, restoring(newest.serial)))
+    problems += _versions(store)
+    return problems
+
+
+def _present(store: Store, problems: list[Problem]) -> State | None:
+    blob = store.load()
+    state: State | None = None
+    try:
+        if blob is not None:
+            state = decode_state(blob.content)
+            verify(state)
+        check_newest(store, state)
+    except StateError as error:
+        problems.insert(0, Problem("state", f"{error.what}. {error.why}".strip(), error.advice))
+        return None
+    return state
+
+
+def _journals(store: Store) -> Iterator[Problem]:
+    for log in store.closed_logs():
+        if log.startswith(KEYRING):
+            continue
+        try:
+            reading = read_journal(store.read_log(log), run=log)
+        except StateError as error:
+            yield Problem(f"journal {log}", error.what, error.advice)
+            continue
+        if reading.torn:
+            yield Problem(f"journal {log}", "its last line is cut off", "Restore it from a backup.")
+    for log in store.open_logs():
+        if not log.startswith(KEYRING):
+            yield Problem(
+                f"run {log}",
+                "it did not end, or is going on",
+                "When nobody runs it: keyplan resume, or keyplan rollback",
+            )
+
+
+def _versions(store: Store) -> Iterator[Problem]:
+    """Kept versions that cannot be gone back to. The present one is looked at elsewhere."""
+    for version in store.versions()[:-1]:
+        content = store.content(version)
+        try:
+            verify(decode_state(content or b""))
+        except StateError as error:
+            yield Problem(
+                f"kept version {version[:12]}",
+                error.what,
+                "It is not needed, as long as the present state is sound.",
+                matters=False,
+            )

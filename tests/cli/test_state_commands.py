@@ -1,0 +1,190 @@
+"""`keyplan state`: what it shows, what it edits, and how a damaged state comes back."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+STATE = "keyplan.state.json"
+Damage = Callable[[Path], None]
+
+
+@pytest.fixture
+def applied(stack: Path, keyplan: Run) -> Path:
+    """Applied twice: serial 2, two keys."""
+    assert keyplan("apply", "--auto-approve").code == 0
+    assert keyplan("apply", "--auto-approve", "--var", "team=ledger").code == 0
+    return stack
+
+
+def follow(keyplan: Run, text: str, folder: Path) -> None:
+    """Type the two commands that a message names, exactly as they stand there."""
+    found = re.search(r"(keyplan state pull[^>]*)> (\S+), then\s+(keyplan state push \S+)", text)
+    assert found, text
+    pulled = keyplan(*shlex.split(found[1])[1:])
+    assert pulled.code == 0, pulled.err
+    (folder / found[2]).write_text(pulled.out)
+    pushed = keyplan(*shlex.split(found[3])[1:])
+    assert pushed.code == 0, pushed.err
+
+
+# -- looking -------------------------------------------------------------------------------
+
+
+def test_list_and_show(applied: Path, keyplan: Run) -> None:
+    assert keyplan("state", "list").out == "key.payments\nkey.root\n"
+    assert keyplan("state", "list", "key.r*").out == "key.root\n"
+    shown = keyplan("state", "show", "key.payments")
+    assert "labels" in shown.out
+    assert "team=ledger" in shown.out.replace(": ", "=").replace('"', "")
+    assert max(map(len, shown.out.splitlines())) <= 80
+    document = keyplan("state", "show", "key.payments", "--json").document
+    assert document["attributes"]["labels"] == {"team": "ledger"}
+    assert len(keyplan("state", "list", "--json").document) == 2
+
+
+def test_show_of_a_key_that_is_not_there(applied: Path, keyplan: Run) -> None:
+    missing = keyplan("state", "show", "key.none")
+    assert missing.code == 64
+    assert "keyplan state list" in missing.err
+
+
+def test_history_names_every_run(applied: Path, keyplan: Run) -> None:
+    runs = keyplan("state", "history", "--json").document["runs"]
+    assert [(run["operation"], run["serial_before"], run["outcome"]) for run in runs] == [
+        ("apply", 1, "succeeded"),
+        ("apply", 0, "succeeded"),
+    ]
+    assert "serial 1 -> 2, succeeded" in keyplan("state", "history").out
+
+
+def test_verify_of_a_sound_state(applied: Path, keyplan: Run) -> None:
+    found = keyplan("state", "verify")
+    assert found.code == 0
+    assert "are sound." in " ".join(found.out.split())
+
+
+def test_pull_prints_the_file(applied: Path, keyplan: Run) -> None:
+    assert keyplan("state", "pull").out == (applied / STATE).read_text()
+    earlier = json.loads(keyplan("state", "pull", "--serial", "1").out)
+    assert earlier["serial"] == 1
+    missing = keyplan("state", "pull", "--serial", "9")
+    assert missing.code == 1
+    assert "keyplan state history" in missing.err
+
+
+# -- editing -------------------------------------------------------------------------------
+
+
+def test_mv_gives_another_address(applied: Path, keyplan: Run) -> None:
+    moved = keyplan("state", "mv", "key.payments", "key.orders")
+    assert moved.code == 0
+    assert "serial 3" in moved.out
+    assert keyplan("state", "list").out == "key.orders\nkey.root\n"
+    text = (applied / "keyplan.yaml").read_text().replace("payments:\n", "orders:\n", 1)
+    text = text.replace("key.payments.id", "key.orders.id")
+    (applied / "keyplan.yaml").write_text(text)
+    assert "state mv" in keyplan("state", "history").out
+    again = keyplan("plan", "--var", "team=ledger")
+    assert "0 to add, 0 to change, 0 to destroy" in again.out or "No changes" in again.out
+
+
+def test_mv_refuses_an_address_that_is_taken(applied: Path, keyplan: Run) -> None:
+    taken = keyplan("state", "mv", "key.payments", "key.root")
+    assert taken.code == 64
+    wrong = keyplan("state", "mv", "key.payments", "payments")
+    assert wrong.code == 64
+    assert json.loads((applied / STATE).read_text())["serial"] == 2
+
+
+def test_rm_forgets_and_leaves_the_key(applied: Path, keyplan: Run) -> None:
+    refused = keyplan("state", "rm", "key.root", "--auto-approve")
+    assert refused.code == 64
+    assert "key.payments depends on key.root" in refused.err
+    assert keyplan("state", "rm", "key.payments", answer="no\n").code == 1
+    assert keyplan("state", "list").out == "key.payments\nkey.root\n"
+    gone = keyplan("state", "rm", "key.payments", answer="yes\n")
+    assert gone.code == 0
+    assert keyplan("state", "list").out == "key.root\n"
+    assert keyplan("hsm", "keys").code == 0
+
+
+def test_push_refuses_what_would_forget(applied: Path, keyplan: Run) -> None:
+    (applied / "old.json").write_text(keyplan("state", "pull", "--serial", "1").out)
+    older = keyplan("state", "push", "old.json")
+    assert older.code == 1
+    assert "older than the newest that is known" in " ".join(older.err.split())
+    lineage = json.loads((applied / STATE).read_text())["lineage"]
+    (applied / "other.json").write_text(
+        keyplan("state", "pull").out.replace(lineage, "00000000-0000-0000-0000-000000000000")
+    )
+    edited = keyplan("state", "push", "other.json")
+    assert edited.code == 1
+    assert "not what keyplan wrote" in edited.err
+    assert json.loads((applied / STATE).read_text())["serial"] == 2
+
+
+def test_push_with_force_goes_back(applied: Path, keyplan: Run) -> None:
+    (applied / "old.json").write_text(keyplan("state", "pull", "--serial", "1").out)
+    forced = keyplan("state", "push", "--force", "old.json")
+    assert forced.code == 0
+    document = json.loads((applied / STATE).read_text())
+    assert document["serial"] == 3
+    assert document["resources"]["key.payments"]["attributes"]["labels"] == {"team": "payments"}
+    assert keyplan("state", "verify").code == 0
+    assert "state push" in keyplan("state", "history").out
+
+
+def test_unlock_without_a_lock(applied: Path, keyplan: Run) -> None:
+    refused = keyplan("state", "unlock", "abc", "--auto-approve")
+    assert refused.code == 1
+    assert "nobody holds" in refused.err
+
+
+# -- damage --------------------------------------------------------------------------------
+
+
+def _truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:700])
+
+
+def _edited(path: Path) -> None:
+    path.write_text(path.read_text().replace('"team": "ledger"', '"team": "mine"'))
+
+
+def _emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _replayed(path: Path) -> None:
+    path.write_bytes((path.parent / f"{path.name}.backup").read_bytes())
+
+
+def _gone(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("damage", [_truncated, _edited, _emptied, _replayed, _gone])
+def test_a_damaged_state_is_explained_and_comes_back(
+    applied: Path, keyplan: Run, damage: Damage
+) -> None:
+    before = json.loads((applied / STATE).read_text())
+    damage(applied / STATE)
+    refused = keyplan("plan", "--var", "team=ledger")
+    assert refused.code == 1
+    assert "keyplan state" in refused.err
+    verified = keyplan("state", "verify")
+    assert verified.code == 1
+    follow(keyplan, " ".join(verified.out.split()), applied)
+    after = json.loads((applied / STATE).read_text())
+    assert after["resources"] == before["resources"]
+    assert after["serial"] == before["serial"] + 1
+    assert keyplan("state", "verify").code == 0
+    assert keyplan("plan", "--var", "team=ledger", "--detailed-exitcode").code == 0
