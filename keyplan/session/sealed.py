@@ -3,8 +3,8 @@
 Rules: it is a `keyplan.sdk.store.Store` and asks nothing of the store below but that
 contract. Reading writes nothing to the store. What is there unsealed is accepted only if
 the key ring knows it by its digest, or while there is no ring: the first write makes one. A
-state that is older than one that was seen, or than a journal that was closed, is refused
-(`keyplan.session.high_water`).
+state that is older than one that this machine has seen is refused (`high_water`); what the
+journals know of it is asked of every store (`keyplan.state.snapshot`).
 """
 
 from __future__ import annotations
@@ -62,7 +62,6 @@ class SealedStore:
         if found.serial is not None:
             mark = Mark(found.lineage, found.serial, sha256(content).hexdigest())
             self.marks.check(mark)
-            self._check_journals(found)
             if is_sealed(blob.content):
                 self.marks.raise_to(mark)
         return Blob(content, blob.version)
@@ -126,22 +125,6 @@ class SealedStore:
             advice="Put the sealed state back; the store keeps earlier versions. If it is"
             f" yours, say so once: {ACCEPT}={serial} keyplan plan",
         )
-
-    def _check_journals(self, found: Identity) -> None:
-        """Raise `StateError` if a closed run began at this serial or later: it was committed."""
-        closed = visible(self.inner.closed_logs())
-        if not closed or closed[-1] == found.run or self.marks.accepted == str(found.serial):
-            return
-        begun = _begun(self.read_log(closed[-1]), found.lineage)
-        if found.serial is not None and begun is not None and begun >= found.serial:
-            raise StateError(
-                "the state in the store is not the newest one",
-                target=f"serial {found.serial}",
-                why=f"Run {closed[-1]} began at serial {begun} and was committed after it: the"
-                " state was put back from a copy.",
-                advice="Put the newest state back. If going back is intended, say so once:"
-                f" {ACCEPT}={found.serial} keyplan plan",
-            )
 
     # -- the lease -----------------------------------------------------------------------
 
@@ -287,16 +270,6 @@ class SealedStore:
                 advice="Put back the log whose name begins with `keyring-` from a backup.",
             )
         return dict(ring.roots)
-
-
-def _begun(journal: bytes, lineage: str) -> int | None:
-    """The serial at which a run of this lineage began."""
-    try:
-        head = json.loads(journal.partition(b"\n")[0])["entry"]
-        serial = head["serial"] if head["lineage"] == lineage else None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return serial if type(serial) is int else None
 
 
 def _is_json(line: bytes) -> bool:

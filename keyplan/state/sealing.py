@@ -55,24 +55,23 @@ RootKeys = Mapping[str, bytes]
 class Identity:
     """Which state a sealed one is: readable by all, changed by none.
 
-    `run` is the last run that it holds. Content that is no state has no serial.
+    Content that is no state has no serial.
     """
 
     lineage: str = ""
     serial: int | None = None
-    run: str = ""
 
 
 def identify(content: bytes) -> Identity:
     """Which state these bytes are."""
     try:
         document = json.loads(content)
-        lineage, serial, runs = document["lineage"], document["serial"], document["closed_runs"]
+        lineage, serial = document["lineage"], document["serial"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return Identity()
-    if type(lineage) is not str or type(serial) is not int or type(runs) is not list:
+    if type(lineage) is not str or type(serial) is not int:
         return Identity()
-    return Identity(lineage, serial, str(runs[-1]) if runs else "")
+    return Identity(lineage, serial)
 
 
 def box(root: bytes, purpose: bytes, content: bytes, about: bytes) -> bytes:
@@ -115,7 +114,6 @@ def seal_state(content: bytes, key: str, root: bytes) -> bytes:
         "key": key,
         "lineage": found.lineage,
         "serial": found.serial,
-        "run": found.run,
         "size": len(content) + SALT_SIZE + NONCE_SIZE + TAG_SIZE,
     }
     line = json.dumps(head, separators=(",", ":")).encode() + b"\n"
@@ -149,7 +147,7 @@ def unseal_state(sealed: bytes, roots: RootKeys) -> tuple[bytes, Identity]:
             why="It is not what was sealed: a byte of it, or of its first line, is another.",
             advice=_RESTORE,
         )
-    return content, Identity(head["lineage"], head["serial"], head["run"])
+    return content, Identity(head["lineage"], head["serial"])
 
 
 class UnknownKeyError(StateError):
@@ -157,7 +155,7 @@ class UnknownKeyError(StateError):
 
 
 def _head(line: bytes) -> dict[str, Any]:
-    kinds = {"keyplan_sealed": int, "key": str, "lineage": str, "run": str, "size": int}
+    kinds = {"keyplan_sealed": int, "key": str, "lineage": str, "size": int}
     try:
         head = json.loads(line)
         version, serial = head["keyplan_sealed"], head["serial"]

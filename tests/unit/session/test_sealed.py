@@ -269,28 +269,6 @@ def test_a_state_that_vanished_is_noticed(opened, medium: Medium) -> None:
     assert opened(**{ACCEPT: "0"}).load() is None
 
 
-def test_another_machine_recognises_it_by_the_journals(
-    opened, medium: Medium, tmp_path: Path
-) -> None:
-    store = opened()
-    commit(store, state(1))
-    run(store, "2027-1", 1)
-    commit(store, state(2, "2027-1"))
-    elsewhere = {"XDG_STATE_HOME": str(tmp_path / "elsewhere")}
-    assert opened(**elsewhere).load() is not None
-    medium.states.append(medium.states[0])
-    machine = {"XDG_STATE_HOME": str(tmp_path / "a third")}
-    with pytest.raises(StateError, match="Run 2027-1 began at serial 1"):
-        opened(**machine).load()
-    assert opened(**machine, **{ACCEPT: "1"}).load() is not None
-    with pytest.raises(StateError):
-        opened(**machine).load()
-    after = opened(**machine, **{ACCEPT: "1"})
-    run(after, "2027-2", 1)
-    commit(after, state(2, "2027-2"))
-    assert opened(**machine).load() is not None
-
-
 def test_two_states_of_one_serial_are_noticed(opened, medium: Medium) -> None:
     commit(opened(), state(1))
     other = opened(XDG_STATE_HOME="/nonexistent/state")
