@@ -26,12 +26,7 @@ CHILDREN = """
 @pytest.fixture
 def s3_stack(stack: Path, s3_place: S3Place) -> Path:
     """The stack of the other tests, its state in S3."""
-    found = s3_place.settings
-    block = (
-        f"keyplan:\n  state:\n    s3: {{bucket: {found.bucket}, key: {found.key},"
-        f" region: us-east-1, endpoint_url: '{found.endpoint_url}'}}\n\n"
-    )
-    (stack / "keyplan.yaml").write_text(block + STACK)
+    (stack / "keyplan.yaml").write_text(s3_place.block + STACK)
     return stack
 
 

@@ -38,6 +38,7 @@ def s3_server(s3_session: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server
         monkeypatch.delenv(name, raising=False)
     s3_session.faults.clear()
     s3_session.ignores_conditions = False
+    s3_session.cut = None
     return s3_session
 
 

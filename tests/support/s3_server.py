@@ -35,6 +35,27 @@ class Fault:
     then: Callable[[], None] | None = None
 
 
+@dataclass
+class Cut:
+    """The network is cut for good at the `nth` PUT, which arrives still, or not."""
+
+    nth: int
+    last_arrives: bool
+    puts: int = 0
+
+    def passes(self, method: str) -> bool:
+        """Whether the request is one before."""
+        if self.puts < self.nth and method == "PUT":
+            self.puts += 1
+            return self.puts < self.nth
+        return self.puts < self.nth
+
+    def arrives(self) -> bool:
+        """Whether it is that one, and has its effect."""
+        arrives, self.last_arrives = self.last_arrives, False
+        return arrives
+
+
 _ERRORS = {
     "500": ("500 Internal Server Error", "InternalError", "We failed."),
     "500 after": ("500 Internal Server Error", "InternalError", "We failed."),
@@ -69,6 +90,7 @@ class S3Server:
         self._one_at_a_time = Lock()
         self.faults: list[Fault] = []
         self.ignores_conditions = False
+        self.cut: Cut | None = None
         self.requests: list[tuple[str, str]] = []
         self._server = make_server("127.0.0.1", 0, self._answer, True, request_handler=Quiet)
         self._server.daemon_threads = True
@@ -101,6 +123,12 @@ class S3Server:
     def _answer(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         self.requests.append((method, path))
+        if self.cut is not None and not self.cut.passes(method):
+            if self.cut.arrives():
+                with self._one_at_a_time:
+                    list(self._moto(environ, lambda *_: None))
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            raise ConnectionAbortedError
         fault = self._fault(method, path)
         if fault is not None and fault.then is not None:
             fault.then()
@@ -142,6 +170,15 @@ class S3Place:
             key="keyplan/payments",
             region="us-east-1",
             endpoint_url=server.url,
+        )
+
+    @property
+    def block(self) -> str:
+        """What a stack says to keep its state here."""
+        found = self.settings
+        return (
+            f"keyplan:\n  state:\n    s3: {{bucket: {found.bucket}, key: {found.key},"
+            f" region: us-east-1, endpoint_url: '{found.endpoint_url}'}}\n\n"
         )
 
     def objects(self, *, sleep: Callable[[float], None] = lambda _: None) -> Objects:
