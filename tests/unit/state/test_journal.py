@@ -174,12 +174,12 @@ def without(number: int) -> bytes:
         (replaced(3, b'"seq"', b'"sequence"'), 3, "seq: is missing"),
         (replaced(5, b"step_succeeded", b"step_celebrated"), 5, "is not a kind of entry"),
         (replaced(3, b'{"seq"', b'["seq"'), 3, "it is not JSON"),
-        (replaced(13, b"run_ended", b"run_faded"), 13, "is not a kind of entry"),
+        (replaced(14, b"run_ended", b"run_faded"), 14, "is not a kind of entry"),
         (without(1), 1, "it says that it is line 2"),
         (without(5), 5, "it says that it is line 6"),
-        (written() + written(), 14, "it says that it is line 1"),
+        (written() + written(), 15, "it says that it is line 1"),
         (b"\n" + written(), 1, "it is not JSON"),
-        (written() + b"null\n", 14, "expected an object"),
+        (written() + b"null\n", 15, "expected an object"),
         (replaced(3, b'{"seq"', b'["seq"') + b"torn", 3, "it is not JSON"),
     ],
 )
@@ -192,7 +192,7 @@ def test_broken_chain_names_the_line(content: bytes, line: int, problem: str) ->
 
 
 def test_two_bad_lines_at_the_end_are_no_torn_tail() -> None:
-    with pytest.raises(JournalError, match="line 14"):
+    with pytest.raises(JournalError, match="line 15"):
         read_journal(written() + b"bad\nbad\n")
-    with pytest.raises(JournalError, match="line 14"):
+    with pytest.raises(JournalError, match="line 15"):
         read_journal(written() + b"bad\nbad")
