@@ -47,8 +47,10 @@ class Observation:
 
     `attributes` are canonical; among them `state` (a `KeyState`) and whatever the
     provider calls it by (`arn`, `serial`); `manager` is `customer`, or who else manages the
-    key, such as the service itself. `deletion_at` is set while deletion is
-    pending. Aliases and grants are reported whole: the core decides which are foreign.
+    key, such as the service itself; `principal_ids` maps identities to the service's own ids
+    of them. `deletion_at` is set while deletion is pending, `rotates_at` where the service
+    rotates the key itself and says when. Aliases and grants are reported whole: the core
+    decides which are foreign.
     """
 
     id: str
@@ -57,6 +59,7 @@ class Observation:
     versions: tuple[KeyVersion, ...] = ()
     deletion_at: datetime | None = None
     unreadable: frozenset[str] = field(default_factory=frozenset)
+    rotates_at: datetime | None = field(default=None, compare=False)
 
     @property
     def state(self) -> KeyState:

@@ -69,6 +69,13 @@ def what_is_due(
         rotated = _rotation(address, kept, live, now)
         intents += rotated.intents
         due += rotated.due
+    if (
+        isinstance(rotation, dict)
+        and capabilities.rotation is Rotation.NATIVE
+        and live.rotates_at is not None
+        and becomes is KeyState.ACTIVE
+    ):
+        due.append(Due(address, "rotation by the service", live.rotates_at))
     expiry = wanted.get("expires_at")
     if isinstance(expiry, str):
         ends = parse_instant(expiry, end=True)

@@ -38,6 +38,7 @@ from keyplan.planning.refreshonly import accept_drift
 from keyplan.planning.replicas import Primaries, hold_primaries, misplaced, primaries
 from keyplan.planning.retire import Leaving, diff_leaving, removal_of
 from keyplan.planning.selection import select
+from keyplan.planning.strangers import orphaned
 from keyplan.planning.visible import unreadable
 from keyplan.planning.wanted import Wanted, accepted_gaps, planning_view, unhonoured, want
 from keyplan.planning.wording import describe
@@ -197,6 +198,9 @@ def _gather(
         *accepted_gaps(declared),
         *unhonoured(declared),
         *unreadable(_providers(inputs), world.live, plugins),
+        *orphaned(
+            {a: item for a, item in state.resources.items() if a in chosen}, world.live, inputs.view
+        ),
     ]
     return inputs, findings
 

@@ -61,9 +61,15 @@ CALLS: Mapping[str, str] = {
     "schedule_deletion": "ScheduleKeyDeletion",
     "cancel_deletion": "CancelKeyDeletion",
     "set_owner": "TagResource",
-    "change_state": "EnableKey or DisableKey",
-    "set_attribute": "UpdateKeyDescription or EnableKeyRotation",
+    "set_owner:none": "UntagResource",
+    "change_state": "DisableKey",
+    "change_state:active": "EnableKey",
+    "change_state:compromised": "TagResource, DisableKey",
+    "set_attribute": "UpdateKeyDescription",
+    "set_attribute:rotation": "EnableKeyRotation",
+    "set_attribute:rotation:none": "DisableKeyRotation",
     "put_labels": "TagResource",
+    "put_labels:none": "UntagResource",
     "put_policy": "PutKeyPolicy",
     "create_grant": "CreateGrant",
     "revoke_grant": "RevokeGrant",
@@ -74,9 +80,10 @@ CALLS: Mapping[str, str] = {
     "replicate_key": "ReplicateKey",
     "change_primary": "UpdatePrimaryRegion",
 }
-"""The operations performed, with the call that each makes."""
+"""The calls that write, by operation and, where it has several, by what it sets."""
 
-_SLOWEST = {"change_state": "EnableKey", "set_attribute": "UpdateKeyDescription"}
+OPERATIONS = frozenset(name for name in CALLS if ":" not in name)
+"""The operations performed."""
 
 
 @lru_cache(maxsize=1)
@@ -84,7 +91,7 @@ def capabilities() -> Capabilities:
     """The manifest. `rates` are AWS's default quotas; a connection keeps to its own."""
     return Capabilities(
         attributes=ATTRIBUTES,
-        operations=frozenset(CALLS),
+        operations=OPERATIONS,
         algorithms=algorithms(),
         relations=frozenset({Relation.GOVERNS}),
         default_relation=Relation.GOVERNS,
@@ -97,7 +104,10 @@ def capabilities() -> Capabilities:
         threads=THREADS,
         read_batch=10_000,
         read_lag=READ_LAG,
-        rates={name: QUOTAS[_SLOWEST.get(name, call)] for name, call in CALLS.items()},
+        rates={
+            **{name: QUOTAS[_SLOWEST.get(name, call)] for name, call in CALLS.items()},
+            "read": QUOTAS["ListGrants"],
+        },
         calls=CALLS,
         grants_by_terms=True,
         paces_itself=True,

@@ -90,6 +90,7 @@ def observation(facts: Facts, spell_policy: Callable[[Value], Value], now: datet
         versions=_versions(facts),
         deletion_at=_deletion(metadata, now),
         unreadable=frozenset(unreadable),
+        rotates_at=_rotates_at(facts.rotation),
     )
 
 
@@ -136,6 +137,12 @@ def _rotation(status: Mapping[str, Any] | None) -> Value:
     if status is None or not status.get("KeyRotationEnabled"):
         return None
     return {"every": f"{status.get('RotationPeriodInDays') or DEFAULT_PERIOD}d"}
+
+
+def _rotates_at(status: Mapping[str, Any] | None) -> datetime | None:
+    """When AWS rotates the key by itself next."""
+    date = (status or {}).get("NextRotationDate")
+    return None if date is None else _utc(date)
 
 
 def on_demand(

@@ -297,6 +297,13 @@ OTHERS = {
             "of it can be set."
         ),
     ),
+    "KP-PLAN-018": (
+        "Somebody whom a policy names is not who it was",
+        (
+            "Services know identities by ids. One that was deleted leaves its id in the policy, and "
+            "one that was made anew under the same name is somebody else to the service."
+        ),
+    ),
     "KP-PLAN-014": (
         "A parent that is needed does not work",
         "A key that is suspended, ended or pending deletion wraps, derives and signs nothing.",
@@ -475,6 +482,7 @@ REMEDIES = {
     "KP-PLAN-015": "Give whoever plans the permission to read it.",
     "KP-PLAN-016": "Do as the message says; replicas and the primary can change in two applies.",
     "KP-PLAN-017": "Write `lifecycle: {manage: observe}`, or make a key of your own.",
+    "KP-PLAN-018": "Find out who did it; then apply the policy again, or take the identity out.",
     "KP-PLAN-014": "Write `state: active` on the parent, or give the child another one.",
     "KP-POL-006": "Nothing while the gap is accepted; then remove the attribute or the gap.",
     "KP-POL-005": "Nothing while the gap is accepted; then remove the condition or the gap.",

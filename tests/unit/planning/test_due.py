@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+
+import pytest
 
 from keyplan.model.inverses import Grade
 from keyplan.model.keys import KeyState
 from keyplan.model.operations import ChangeState, DestroyVersion, RetireVersion, RotateKey
 from keyplan.plans.changes import Reason
+from keyplan.sdk.capabilities import Rotation
 from keyplan.testing.bench import Bench, key
+from keyplan.testing.fake import fake_plugin
 
 
 def rotating(**rotation: Any) -> Any:
@@ -122,3 +127,24 @@ def test_a_key_past_its_period_is_not_called_back_by_state_active(bench: Bench) 
     bench.converge(ending)
     assert bench.live("key.a").state is KeyState.DEACTIVATED
     assert bench.plan(ending).findings == ()
+
+
+def test_a_rotation_by_the_service_is_due_when_the_service_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(plugin=fake_plugin(rotation=Rotation.NATIVE))
+    declared = key("key.s", "root", "wrap", rotation={"every": "90d"})
+    bench.converge(declared)
+    bench.plugin.clock.advance(timedelta(days=400))
+    assert bench.plan(declared).steps == ()
+    assert bench.plan(declared).due == ()
+    when = bench.plugin.clock.now() + timedelta(days=30)
+    read = bench.session.read
+
+    def dated(ids: Any) -> Any:
+        return {name: replace(seen, rotates_at=when) for name, seen in read(ids).items()}
+
+    monkeypatch.setattr(bench.session, "read", dated)
+    plan = bench.plan(declared)
+    assert plan.steps == ()
+    assert [(due.what, due.at) for due in plan.due] == [("rotation by the service", when)]
