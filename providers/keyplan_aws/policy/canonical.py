@@ -177,14 +177,20 @@ def _least(patterns: Iterable[str]) -> tuple[str, ...]:
 
 
 def _undominated(about: set[tuple[Item, Item]]) -> set[tuple[Item, Item]]:
-    """Without pairs of action and resource that another pair includes."""
-    wide = [pair for pair in about if any(has_wildcard(item.values[0]) for item in pair)]
+    """Without pairs of action and resource that another pair includes.
+
+    Only a pair with the same action, or one whose action is a pattern, can do that.
+    """
+    same: dict[Item, list[tuple[Item, Item]]] = defaultdict(list)
+    for pair in about:
+        same[pair[0]].append(pair)
+    wide = [pair for pair in about if has_wildcard(pair[0].values[0])]
     return {
         pair
         for pair in about
         if not any(
             other != pair and _includes(other[0], pair[0]) and _includes(other[1], pair[1])
-            for other in wide
+            for other in (*wide, *same[pair[0]])
         )
     }
 

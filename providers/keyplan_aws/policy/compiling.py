@@ -36,8 +36,8 @@ from keyplan_aws.policy.document import (
     collapsed,
     fields,
     items,
+    size_of,
     statements,
-    to_json,
 )
 from keyplan_aws.policy.operations import ACTIONS_OF, FOR_SERVICES, REPAIR, carries_context
 from keyplan_aws.policy.principals import ANYONE, kind_of, parse_arn
@@ -68,7 +68,7 @@ def compile_policy(
     for native in policy.native.get(key.provider_type, ()):
         written += compiler.document(native)
     compiled = canonical_policy({"Version": VERSION, "Statement": written}, account=account)
-    size = len(to_json(canonical_policy(compiled, account=account or "0" * 12)).encode())
+    size = size_of(compiled)
     if size > MAX_BYTES:
         raise RejectedError(
             f"the key policy is {size:,} bytes long",

@@ -42,17 +42,27 @@ def parse(text: str) -> Value:
 
 def to_json(value: Value) -> str:
     """The text that AWS gets. Raises `RejectedError` while the account is not known."""
-    written = {
+    text = written(value)
+    if f'"{ACCOUNT}"' in text:
+        malformed("the account that it speaks of is not known without a connection")
+    return text
+
+
+def written(value: Value) -> str:
+    """The text, with the symbol in place of an account that is not known."""
+    document = {
         "Version": fields(value).get("Version", VERSION),
         "Statement": [
             {"Sid": sid, **_spelled(statement)}
             for sid, statement in zip(sids(value), statements(value), strict=True)
         ],
     }
-    text = json.dumps(written, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    if f'"{ACCOUNT}"' in text:
-        malformed("the account that it speaks of is not known without a connection")
-    return text
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def size_of(value: Value) -> int:
+    """The bytes of the text, once the account is known: its number has twelve digits."""
+    return len(written(value).replace(ACCOUNT, "0" * 12).encode())
 
 
 def sids(value: Value) -> list[str]:

@@ -8,10 +8,10 @@ nobody is ever shown with less access than they have. AWS has no wrapping of its
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
-from keyplan_aws.policy.patterns import covers
+from keyplan_aws.policy.patterns import covers, has_wildcard
 
 
 def _kms(*names: str) -> tuple[str, ...]:
@@ -63,6 +63,11 @@ ACTIONS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """`derive` and `export` are missing: KMS does neither."""
 
+_ALSO: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"agree": _kms("Decapsulate", "Encapsulate"), "describe": _kms("GetKeyLastUsage")}
+)
+"""Actions that show an operation, and that keyplan does not write: not every Region has them."""
+
 READ_BACK = tuple(name for name in ACTIONS_OF if name not in ("wrap", "unwrap"))
 
 REPAIR = _kms(
@@ -101,19 +106,45 @@ def carries_context(action: str, *, symmetric: bool) -> bool:
     return symmetric and action in _WITH_CONTEXT
 
 
-def allowed_by(patterns: Iterable[str], *, excluded: bool = False) -> list[str]:
+def allowed_by(patterns: Collection[str], *, excluded: bool = False) -> list[str]:
     """Operations of which any action is matched, or with `excluded` any is not."""
-    return [name for name in READ_BACK if any(_matched(name, list(patterns), excluded))]
+    matched = _matched(patterns)
+    return [
+        name
+        for name in READ_BACK
+        if any(
+            (action in matched) is not excluded
+            for action in (*ACTIONS_OF[name], *_ALSO.get(name, ()))
+        )
+    ]
 
 
-def denied_by(patterns: Iterable[str], *, excluded: bool = False) -> list[str]:
+def denied_by(patterns: Collection[str], *, excluded: bool = False) -> list[str]:
     """Operations whose actions are all matched, or with `excluded` none of them."""
-    return [name for name in READ_BACK if all(_matched(name, list(patterns), excluded))]
+    matched = _matched(patterns)
+    return [
+        name
+        for name in READ_BACK
+        if all((action in matched) is not excluded for action in ACTIONS_OF[name])
+    ]
 
 
-def _matched(operation: str, patterns: list[str], excluded: bool) -> Iterable[bool]:  # noqa: FBT001
-    for action in ACTIONS_OF[operation]:
-        yield any(covers(pattern, action.lower()) for pattern in patterns) is not excluded
+def _matched(patterns: Collection[str]) -> set[str]:
+    """The actions that any of the patterns stands for."""
+    wide = [pattern for pattern in patterns if has_wildcard(pattern)]
+    return {
+        action
+        for action, lower in _LOWER.items()
+        if lower in patterns or any(covers(pattern, lower) for pattern in wide)
+    }
+
+
+_LOWER = {
+    action: action.lower()
+    for table in (ACTIONS_OF, _ALSO)
+    for part in table.values()
+    for action in part
+}
 
 
 def neutral(aws_operation: str) -> str:

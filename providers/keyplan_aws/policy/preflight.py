@@ -18,7 +18,7 @@ from keyplan.sdk.provider import PolicyProblem as Problem
 from keyplan.sdk.provider import PolicyReview
 from keyplan_aws.policy.access import names_in, through_iam
 from keyplan_aws.policy.canonical import canonical_policy
-from keyplan_aws.policy.document import ACCOUNT, MAX_BYTES, fields, statements, to_json
+from keyplan_aws.policy.document import ACCOUNT, MAX_BYTES, fields, size_of, statements, written
 from keyplan_aws.policy.objections import objections
 from keyplan_aws.policy.operations import SET_POLICY
 from keyplan_aws.policy.principals import is_account, is_unique_id, parse_arn, spelled
@@ -40,7 +40,7 @@ def check(document: Value, *, account: str | None, caller: str) -> Sequence[Prob
     return [
         *_recovery(policy, account),
         *_caller(policy, account, caller),
-        *_text(policy, account),
+        *_text(policy),
         *_orphans(policy),
         *(objection for item in statements(policy) for objection in objections(item, account)),
     ]
@@ -159,9 +159,8 @@ def _caller(policy: Value, account: str | None, caller: str) -> Iterator[Problem
             pass
 
 
-def _text(policy: Value, account: str | None) -> Iterator[Problem]:
-    text = to_json(canonical_policy(policy, account=account or "0" * 12))
-    size = len(text.encode())
+def _text(policy: Value) -> Iterator[Problem]:
+    size = size_of(policy)
     if size > MAX_BYTES * _ALMOST:
         yield Problem(
             "KP-KPOL-001",
@@ -169,7 +168,7 @@ def _text(policy: Value, account: str | None) -> Iterator[Problem]:
             f"the policy has {size:,} bytes; KMS takes {MAX_BYTES:,}",
             "Name fewer principals: a role for many, or grants in place of statements.",
         )
-    strange = _STRANGE.search(text)
+    strange = _STRANGE.search(written(policy))
     if strange:
         yield Problem(
             "KP-KPOL-002",
