@@ -68,8 +68,8 @@ def _what_is_wrong(step: Step, sessions: Mapping[str, ProviderSession]) -> str:
         return ""  # refused already: no connection
     else:
         capabilities = sessions[step.provider].capabilities
-        if step.call != capabilities.call(operation.name):
-            return f"It says {step.call} and does {capabilities.call(operation.name)}."
+        if step.call != capabilities.call(operation):
+            return f"It says {step.call} and does {capabilities.call(operation)}."
         expected = way_back(operation, capabilities)
     if step.inverse != expected:
         return f"Its way back is another than it says ({expected.grade.value})."

@@ -300,7 +300,7 @@ def _step(
         inverse=node.inverse,
         settlement=draft.settlement,
         reason=draft.reason,
-        call=capabilities[draft.provider].call(draft.operation.name),
+        call=capabilities[draft.provider].call(draft.operation),
         detail=detail,
         expects=expects.get(draft.address, ""),
         depends_on=tuple(sorted(numbers[earlier] for earlier in node.after)),

@@ -44,7 +44,7 @@ def steps_of(
             inverse=inverses[index],
             settlement=drafts[index].settlement,
             reason=drafts[index].reason,
-            call=capabilities[drafts[index].provider].call(drafts[index].operation.name),
+            call=capabilities[drafts[index].provider].call(drafts[index].operation),
             detail=describe(drafts[index].operation, drafts[index].settlement, {}),
             expects=_expected(drafts[index], expects),
             depends_on=tuple(sorted(numbers[earlier] for earlier in after[index])),

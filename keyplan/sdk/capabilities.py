@@ -12,6 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from keyplan.model.keys import KeyState, Relation, Usage
+from keyplan.model.operations import ChangeState, Operation, PutLabels, SetAttribute, SetOwner
 
 
 class Reading(StrEnum):
@@ -79,7 +80,9 @@ class Capabilities:
     With `grants_by_terms` two grants of one name but other terms live side by side, so that
     one is replaced without a gap: the provider reports the newest under the name and each
     other one as `name~` and something of its own, and takes back the one with those terms.
-    `calls` names the service's own call of an operation, as plans show it. `states` are
+    `calls` names the service's own call of an operation, as plans show it; where one
+    operation has several, also by attribute or state (`set_attribute:rotation`,
+    `set_attribute:rotation:none`, `change_state:active`, `put_labels:none`). `states` are
     those that a key can be put into there.
     """
 
@@ -105,6 +108,27 @@ class Capabilities:
         {KeyState.ACTIVE, KeyState.SUSPENDED, KeyState.DEACTIVATED, KeyState.COMPROMISED}
     )
 
-    def call(self, operation: str) -> str:
+    def call(self, operation: Operation) -> str:
         """The service's name for an operation, or the neutral one."""
-        return self.calls.get(operation, operation.replace("_", " "))
+        name = operation.name
+        for named in (*(f"{name}:{facet}" for facet in _facets(operation)), name):
+            if named in self.calls:
+                return self.calls[named]
+        return name.replace("_", " ")
+
+
+def _facets(operation: Operation) -> tuple[str, ...]:
+    """What an operation may have a call of its own for, the most particular first."""
+    match operation:
+        case SetAttribute(attribute=name, after=None):
+            return (f"{name}:none", name)
+        case SetAttribute(attribute=name):
+            return (name,)
+        case ChangeState(after=state):
+            return (state.value,)
+        case SetOwner(after=None):
+            return ("none",)
+        case PutLabels(put=put) if not put:
+            return ("none",)
+        case _:
+            return ()

@@ -105,7 +105,7 @@ def capabilities() -> Capabilities:
         read_batch=10_000,
         read_lag=READ_LAG,
         rates={
-            **{name: QUOTAS[_SLOWEST.get(name, call)] for name, call in CALLS.items()},
+            **{name: QUOTAS[CALLS[name]] for name in sorted(OPERATIONS)},
             "read": QUOTAS["ListGrants"],
         },
         calls=CALLS,

@@ -180,7 +180,7 @@ class World:
                     inverse=way_back(operation, self.plugin.capabilities()),
                     settlement=draft.settlement,
                     reason=draft.reason,
-                    call=self.plugin.capabilities().call(operation.name),
+                    call=self.plugin.capabilities().call(operation),
                     expects=expects,
                     depends_on=draft.after,
                 )
