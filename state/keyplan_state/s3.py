@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from keyplan.errors import StoreError
 from keyplan.model.timing import parse_duration
@@ -26,11 +27,7 @@ from keyplan.sdk.store import Store
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _KEY = re.compile(r"[A-Za-z0-9_.+=@-]+(/[A-Za-z0-9_.+=@-]+)*")
-_SHORTEST, _LONGEST = 15.0, 3600.0
-
-
-def _seconds(text: object) -> object:
-    return parse_duration(text).total_seconds() if isinstance(text, str) else text
+_SHORTEST, _LONGEST = timedelta(seconds=15), timedelta(hours=1)
 
 
 class S3Settings(BaseModel):
@@ -44,7 +41,19 @@ class S3Settings(BaseModel):
     profile: str | None = None
     endpoint_url: str | None = None
     account: Annotated[str | None, Field(pattern=r"^[0-9]{12}$")] = None
-    lease_ttl: Annotated[float, BeforeValidator(_seconds), Field(ge=_SHORTEST, le=_LONGEST)] = 60.0
+    lease_ttl: str = "60s"
+
+    @property
+    def lease_seconds(self) -> float:
+        """The time to live of a lease."""
+        return parse_duration(self.lease_ttl).total_seconds()
+
+    @field_validator("lease_ttl")
+    @classmethod
+    def _bounded(cls, text: str) -> str:
+        if not _SHORTEST <= parse_duration(text) <= _LONGEST:
+            raise ValueError("a lease lives from 15s to 1h")
+        return text
 
     @field_validator("bucket")
     @classmethod

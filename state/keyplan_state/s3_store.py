@@ -42,7 +42,7 @@ def open_store(settings: S3Settings) -> S3Store:
         account=settings.account,
     )
     return S3Store(
-        objects, ttl=settings.lease_ttl, prove_conditions=settings.endpoint_url is not None
+        objects, ttl=settings.lease_seconds, prove_conditions=settings.endpoint_url is not None
     )
 
 

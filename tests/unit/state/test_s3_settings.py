@@ -20,7 +20,7 @@ def settings(**given) -> S3Settings:
 def test_bucket_and_key_are_enough() -> None:
     assert STORE.name == "s3"
     found = settings()
-    assert (found.region, found.profile, found.endpoint_url, found.lease_ttl) == (
+    assert (found.region, found.profile, found.endpoint_url, found.lease_seconds) == (
         None, None, None, 60.0,
     )  # fmt: skip
     with pytest.raises(ValidationError, match="Field required"):
@@ -29,12 +29,12 @@ def test_bucket_and_key_are_enough() -> None:
         settings(secret_access_key="x")
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("60s", 60), ("15s", 15), ("5m", 300), (90, 90)])
+@pytest.mark.parametrize(("text", "seconds"), [("60s", 60), ("15s", 15), ("5m", 300), ("1h", 3600)])
 def test_time_to_live_is_a_duration(text, seconds: float) -> None:
-    assert settings(lease_ttl=text).lease_ttl == seconds
+    assert settings(lease_ttl=text).lease_seconds == seconds
 
 
-@pytest.mark.parametrize("text", ["14s", "61m", "0s", "soon", "-5s", True, None])
+@pytest.mark.parametrize("text", ["14s", "61m", "0s", "soon", "-5s", 60, None])
 def test_time_to_live_has_bounds(text) -> None:
     with pytest.raises(ValidationError):
         settings(lease_ttl=text)
