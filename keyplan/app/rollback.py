@@ -14,6 +14,7 @@ from typing import Final
 from keyplan import __version__
 from keyplan.app.apply import ApplyOptions, Interrupt, Observer, holder, perform
 from keyplan.app.plan import PlanResult, new_token
+from keyplan.app.unsaved import keeping_unsaved
 from keyplan.app.workspace import Workspace
 from keyplan.applying.recovery import close_open_run
 from keyplan.diagnostics import ConfigurationError
@@ -87,16 +88,20 @@ def close_for_rollback(workspace: Workspace, *, lock_timeout: float) -> Recovery
 
     Raises `UsageError` if no run is open, `BusyError` if it is still going on.
     """
-    if workspace.snapshot().open_run is None:
+    run = workspace.snapshot().open_run
+    if run is None:
         raise UsageError(
             "there is no open run to roll back",
             advice="Take back a run that has ended: keyplan rollback --run ID\n"
             "Go back to a state: keyplan rollback --to SERIAL\n" + _last_runs(workspace),
         )
-    needed = _providers(_entries(workspace, workspace.snapshot().open_run or ""))
-    needed &= set(workspace.settings.providers)
+    entries = _entries(workspace, run)
+    needed = _providers(entries) & set(workspace.settings.providers)
     repeats = any(_repeats(workspace, instance) for instance in needed)
-    with workspace.sessions(needed, read_only=not repeats) as sessions:
+    with (
+        keeping_unsaved(workspace.root),
+        workspace.sessions(needed, read_only=not repeats) as sessions,
+    ):
         return close_open_run(
             workspace.store,
             sessions,
@@ -185,8 +190,9 @@ def _principals(workspace: Workspace) -> Mapping[Address, Principal]:
 
 
 def _last_runs(workspace: Workspace) -> str:
-    """The runs that can be taken back, newest first, with what each of them was."""
-    runs = list(reversed(workspace.store.closed_logs()))
+    """The runs that can be taken back, newest first: the state knows their order."""
+    kept = set(workspace.store.closed_logs())
+    runs = [run for run in reversed(workspace.snapshot().state.closed_runs) if run in kept]
     if not runs:
         return "No run has ended yet."
     named = ", ".join(runs[:SHOWN])
