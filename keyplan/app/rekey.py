@@ -34,6 +34,15 @@ def rekey(workspace: Workspace, new: SealedSettings, *, lock_timeout: float = 0.
         rekeying.rekey_store(store, opener, lease=lease)
 
 
+def settings_of(passphrase_env: str, passphrase_file: str, key_file: str) -> SealedSettings:
+    """The new secret, of which exactly one is named."""
+    from keyplan.session.sealed_settings import Passphrase, SealedSettings  # noqa: PLC0415
+
+    if key_file:
+        return SealedSettings(key_file=key_file)
+    return SealedSettings(passphrase=Passphrase(env=passphrase_env, file=passphrase_file))
+
+
 def unseal(workspace: Workspace, *, lock_timeout: float = 0.0) -> None:
     """Commit the state in the clear: then `sealed` can be taken out of the configuration."""
     from keyplan.session import rekeying  # noqa: PLC0415  (cryptography)

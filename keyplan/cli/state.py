@@ -189,6 +189,51 @@ def unlock(
     return 0
 
 
+@command.command()
+def rekey(
+    ctx: typer.Context,
+    passphrase_env: Annotated[
+        str, typer.Option("--passphrase-env", metavar="NAME", help="The variable that holds it.")
+    ] = "",
+    passphrase_file: Annotated[
+        str, typer.Option("--passphrase-file", metavar="FILE", help="The file that holds it.")
+    ] = "",
+    key_file: Annotated[
+        str, typer.Option("--key-file", metavar="FILE", help="A file of 32 random bytes.")
+    ] = "",
+    unsealed: Annotated[
+        bool, typer.Option("--unsealed", help="Go back to a state that is not sealed.")
+    ] = False,
+    lock_timeout: o.LockTimeout = "0s",
+) -> int:
+    """Seal a sealed state with another passphrase or key file, or unseal it.
+
+    The configuration names the present one meanwhile, and the new one from then on.
+    """
+    from keyplan.app import rekey as use_case  # noqa: PLC0415  (pydantic and cryptography)
+
+    terminal = terminal_of(ctx)
+    wait = o.seconds_of(lock_timeout, "--lock-timeout")
+    if sum(map(bool, (passphrase_env, passphrase_file, key_file, unsealed))) != 1:
+        raise UsageError(
+            "state rekey needs exactly one new secret",
+            advice="Name it with --passphrase-env, --passphrase-file or --key-file, or write"
+            " --unsealed.",
+        )
+    workspace = workspace_of(terminal)
+    if unsealed:
+        use_case.unseal(workspace, lock_timeout=wait)
+        terminal.text("The state is not sealed any more. Take `sealed` out of keyplan.state.\n")
+        return 0
+    use_case.rekey(
+        workspace,
+        use_case.settings_of(passphrase_env, passphrase_file, key_file),
+        lock_timeout=wait,
+    )
+    terminal.text("Sealed anew. Name the new secret in keyplan.state.sealed.\n")
+    return 0
+
+
 def _ask(answer: bool, what: str) -> None:
     if not answer:
         raise KeyplanError(

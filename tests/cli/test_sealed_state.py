@@ -125,3 +125,26 @@ def test_a_stack_in_postgres_sealed(
     missing = perform("plan", STATE_URL="")
     assert missing.code == 1
     assert "STATE_URL" in missing.err
+
+
+def test_the_command_seals_with_another_passphrase_and_unseals(
+    stack: Path, write, perform: Run, environment: dict[str, str]
+) -> None:
+    write(f"local: {{path: keyplan.state.json}}\n    {SEALED}")
+    assert perform("apply", "--auto-approve").code == 0
+    assert perform("state", "rekey").code == 64
+    done = perform("state", "rekey", "--passphrase-env", "NEW", NEW="another long passphrase")
+    assert done.code == 0, done.err
+    assert perform("plan").code == 1
+    environment["STATE_PASSPHRASE"] = "another long passphrase"
+    assert "No changes." in perform("plan").out
+    assert perform("state", "rekey", "--unsealed").code == 0
+    write("local: {path: keyplan.state.json}")
+    assert "No changes." in perform("plan").out
+
+
+def test_a_plain_state_has_no_secret_to_change(stack: Path, keyplan: Run) -> None:
+    assert keyplan("apply", "--auto-approve").code == 0
+    refused = keyplan("state", "rekey", "--unsealed")
+    assert refused.code == 64
+    assert "is not sealed" in refused.err
