@@ -17,7 +17,7 @@ from keyplan.model.keys import KeyState
 from keyplan.model.resources import DesiredKey
 from keyplan.model.timing import format_duration, parse_duration
 from keyplan.sdk.capabilities import Capabilities
-from keyplan.sdk.provider import Plugin
+from keyplan.sdk.provider import Plugin, PolicyReview
 
 
 def check_capabilities(
@@ -54,19 +54,32 @@ def check_with_providers(
 
 
 def check_policies(graph: ResourceGraph, plugins: Mapping[str, Plugin]) -> tuple[Diagnostic, ...]:
-    """Policies that a provider cannot compile. A plan compiles them anyway; this is offline."""
+    """Policies that a provider cannot compile, or that its own rules refuse whoever applies.
+
+    A plan asks the same, of every policy that it puts in force; this is offline.
+    """
     found: list[Diagnostic] = []
     for key in graph.keys.values():
         plugin = plugins.get(key.provider_type)
         if plugin is None or key.policy is None or key.keep_policy:
             continue
         try:
-            plugin.compile_policy(key.policy, key)
+            compiled = plugin.compile_policy(key.policy, key)
         except RejectedError as error:
             advice = "\n".join(part for part in (error.why, error.advice) if part)
             what = f"{key.address}: {error.what}"
             found.append(_error("KP-POL-004", key, "policies", what, advice=advice))
+        else:
+            found += _refused(key, plugin.review_policy(compiled, ""))
     return tuple(found)
+
+
+def _refused(key: DesiredKey, review: PolicyReview | None) -> Iterator[Diagnostic]:
+    """What nobody could apply."""
+    for problem in review.problems if review else ():
+        if problem.level is Severity.ERROR:
+            what = f"the policy of {key.address}: {problem.message}"
+            yield _error(problem.code, key, "policies", what, advice=problem.advice)
 
 
 def _attributes(key: DesiredKey, manifest: Capabilities) -> Iterator[Diagnostic]:

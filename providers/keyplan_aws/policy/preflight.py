@@ -8,11 +8,14 @@ decides; AWS checks exactly this when the policy is put.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from keyplan.access.conditions import Truth, both
 from keyplan.diagnostics import Severity
+from keyplan.model.canonical import canonical_json
 from keyplan.model.values import Value
 from keyplan.sdk.provider import PolicyProblem as Problem
 from keyplan.sdk.provider import PolicyReview
@@ -48,6 +51,13 @@ def check(document: Value, *, account: str | None, caller: str) -> Sequence[Prob
 
 def review(document: Value, *, account: str | None, caller: str) -> PolicyReview:
     """The same for the core, which itself says so where nobody could repair the policy."""
+    return _review(canonical_json(document), account, caller)
+
+
+@lru_cache(maxsize=4096)
+def _review(text: str, account: str | None, caller: str) -> PolicyReview:
+    """By text, because many keys share a policy."""
+    document = json.loads(text)
     problems = check(document, account=account, caller=caller)
     unsaid = [item for item in problems if item != _UNRECOVERABLE]
     return PolicyReview(administrators(document, account), tuple(unsaid))
