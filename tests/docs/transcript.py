@@ -5,7 +5,8 @@ end continues it); what follows up to the next one is what it prints, both strea
 terminal shows them. `# exit code 1` behind a command announces its exit code. A line that
 is only `...` stands for any lines, `...` at the end of a line for the rest of it. Where no
 output is shown, only the exit code is compared. What differs from run to run (ids, dates,
-serials, checksums) is put into one form first.
+serials, checksums) is put into one form first. `keyplan mock aws` is started on a free port,
+runs until the page ends, and is what later commands reach under its default address.
 """
 
 from __future__ import annotations
@@ -16,13 +17,19 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from keyplan_aws.mock import PORT
 from tests.docs.pages import Block, blocks
+from tests.support.aws_mock import aws_mock
 
 ELSEWHERE = re.compile(r"^(git clone|make|\. \.venv/bin/activate)\b")
 """Commands that set up the checkout that these tests run in already."""
+
+_MOCK = "keyplan mock aws"
+_MOCK_URL = f"http://127.0.0.1:{PORT}"
 
 _EXIT = re.compile(r"\s+# exit code (\d+)$")
 
@@ -78,6 +85,7 @@ class Shell:
         self._where, self._exported = folder / ".where", folder / ".exported"
         self._exported.touch()
         self.here = folder
+        self.mock_url = _MOCK_URL
 
     def write(self, block: Block) -> None:
         """The file that a `yaml` block shows."""
@@ -87,7 +95,8 @@ class Shell:
     def run(self, command: Command) -> None:
         """Run it; fails where exit code or output differ from what is shown."""
         after = f"code=$?\npwd > '{self._where}'\nexport -p > '{self._exported}'\nexit $code"
-        script = f". '{self._exported}'\n{command.text}\n{after}\n"
+        text = command.text.replace(_MOCK_URL, self.mock_url)
+        script = f". '{self._exported}'\n{text}\n{after}\n"
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", script],
             cwd=self.here,
@@ -116,13 +125,18 @@ class Shell:
 def perform(page: Path, folder: Path) -> int:
     """Follow a page from its beginning to its end; the number of commands that were run."""
     shell, count = Shell(folder), 0
-    for block in blocks(page):
-        if block.file is not None and not block.fragment:
-            shell.write(block)
-        for command in commands(block) if block.language == "console" else ():
-            if ELSEWHERE.match(command.text) is None:
-                shell.run(command)
+    with ExitStack() as running:
+        for block in blocks(page):
+            if block.file is not None and not block.fragment:
+                shell.write(block)
+            for command in commands(block) if block.language == "console" else ():
+                if ELSEWHERE.match(command.text) is not None:
+                    continue
                 count += 1
+                if command.text == _MOCK:
+                    shell.mock_url = running.enter_context(aws_mock())["AWS_ENDPOINT_URL"]
+                else:
+                    shell.run(command)
     return count
 
 
