@@ -31,7 +31,11 @@ def connect(settings: S3Settings) -> tuple[Any, Any]:
 
 
 def _client(session: Any, settings: S3Settings, *, tries: int) -> Any:
-    """Checksums are ours (SHA-256), since some endpoints do not know the SDK's own."""
+    """Checksums are ours (SHA-256), since some endpoints do not know the SDK's own.
+
+    The endpoint is AWS's or the one of the settings, which was found safe; never one that the
+    environment names.
+    """
     config = Config(
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
@@ -39,6 +43,7 @@ def _client(session: Any, settings: S3Settings, *, tries: int) -> Any:
         retries={"mode": "standard", "total_max_attempts": tries},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
+        ignore_configured_endpoint_urls=True,
         s3={"addressing_style": "path"} if settings.endpoint_url else {},
     )
     return session.client("s3", endpoint_url=settings.endpoint_url, config=config, verify=True)

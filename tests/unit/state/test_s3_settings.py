@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from keyplan.errors import StoreError
 from keyplan_state.s3 import STORE, S3Settings
+from keyplan_state.s3_client import connect
 
 
 def settings(**given) -> S3Settings:
@@ -97,6 +98,14 @@ def test_opening_asks_nobody(tmp_path: Path, monkeypatch) -> None:
     store = STORE.open(given, stack=tmp_path, environment={})
     assert store.describe() == "s3 s3://acme-keyplan/keyplan/payments"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_environment_cannot_lead_elsewhere(monkeypatch) -> None:
+    """An endpoint without TLS, or one whose conditional writes nobody has proven."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.setenv(name, "http://elsewhere.example")
+    for client in connect(settings(region="eu-central-1")):
+        assert client.meta.endpoint_url == "https://s3.eu-central-1.amazonaws.com"
 
 
 def test_profile_that_is_not_there_is_said(tmp_path: Path, monkeypatch) -> None:
