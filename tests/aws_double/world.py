@@ -100,7 +100,8 @@ class World:
 
     def related(self, key: Key) -> list[Key]:
         """The primary and all replicas, the key included."""
-        return [k for k in self.every_key() if k.id == key.id and k.account == key.account]
+        held = (self.keys(key.account, region).get(key.id) for region in self.regions)
+        return [each for each in held if each is not None]
 
     def alias_names(self, key: Key) -> list[str]:
         """The names of the aliases that point to a key."""
