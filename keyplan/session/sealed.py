@@ -151,7 +151,6 @@ class SealedStore:
         _refuse_ring(log)
         if any(b"\n" in line for line in lines):
             raise StoreError("a line has a line end inside", target=log)
-        lease.check()
         ring = self._writing(lease) if lines else None
         sealed: list[bytes] = []
         if ring is not None:

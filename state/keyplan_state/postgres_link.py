@@ -101,15 +101,24 @@ class Link:
         if self._open and not self._open[0].closed:
             return self._open[0]
         _close(self._open)
-        made: psycopg.Connection = driver().connect(
-            autocommit=True, prepare_threshold=None, **self._target.parameters
-        )
+        made = self._connect()
         self._open.append(made)
         waits = (_STATEMENT_SECONDS, _LOCK_SECONDS, _IDLE_SECONDS)
         with self._watched(made):
             row = made.execute(_SETTINGS, [f"{seconds:g}s" for seconds in waits]).fetchone()
         # A pooler answers with a process id of its own, and lends us any session it has.
         self.pooled = row is None or row[3] != made.info.backend_pid
+        return made
+
+    def _connect(self) -> psycopg.Connection:
+        """A new connection. What cannot be reached was sent nothing: that is no lost answer."""
+        errors = driver()
+        try:
+            made: psycopg.Connection = errors.connect(
+                autocommit=True, prepare_threshold=None, **self._target.parameters
+            )
+        except errors.Error as error:
+            raise explained(error, self._target) from None
         return made
 
     @contextmanager
@@ -130,11 +139,10 @@ class Link:
             yield
         except errors.Error as error:
             found = explained(error, self._target)
-            lost = not self._open or self._open[0].broken or self._open[0].closed
-            if lost:
-                _close(self._open)
-            kind = LostConnectionError if lost else StoreError
-            raise kind(
+            if self._open and not self._open[0].closed:
+                raise found from None
+            _close(self._open)
+            raise LostConnectionError(
                 found.what, target=found.target, why=found.why, advice=found.advice
             ) from None
 
