@@ -128,11 +128,12 @@ def _opened(store: Store, around: Surroundings) -> Iterator[_Recovery | Recovery
         journal = read_journal(store.read_log(run), run=run)
         if journal.torn:
             store.truncate_log(run, journal.good_size, lease=lease)
-        if not journal.entries:
+        head = _head(journal.entries[0], snapshot) if journal.entries else None
+        if head is None or len(journal.entries) == 1:
+            # The program comes before the first effect, so nothing was begun without it.
             store.archive(run, lease=lease)
             yield RecoveryReport(run, closed=True, serial=serial, torn=journal.torn, begun=False)
             return
-        head = _head(journal.entries[0], snapshot)
         recorder = Recorder(JournalWriter(store, lease, run, after=journal), journal.entries)
         yield _Recovery(store, lease, snapshot, head, journal, recorder, around)
 

@@ -100,6 +100,85 @@ def test_a_stack_is_made_whatever_happens(
     assert len(world.service.current()) == len(graph.keys)
 
 
+def _picture(world: World) -> object:
+    """World and state without what differs between two runs: ids, instants, serials."""
+    names = {item.id: str(address) for address, item in world.state.resources.items()}
+
+    def named(value: object) -> object:
+        if isinstance(value, dict):
+            return {name: named(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [named(item) for item in value]
+        return names.get(value, value) if isinstance(value, str) else value
+
+    live = {
+        names[item.id]: (
+            item.usage,
+            item.algorithm,
+            named(dict(item.attributes)),
+            item.owner,
+            named(item.parent),
+            item.state,
+            item.aliases,
+            [(version.number, version.state) for version in item.versions],
+        )
+        for item in world.service.current()
+    }
+    state = {
+        address: (
+            named(dict(item.attributes)),
+            item.managed,
+            item.recorded,
+            item.dependencies,
+            item.phase,
+            item.owner,
+        )
+        for address, item in world.state.resources.items()
+    }
+    return live, state, named(dict(world.state.outputs))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    stack=stacks(),
+    crashes=st.lists(st.tuples(st.integers(1, 9), st.sampled_from(Moment)), max_size=4),
+    dies=st.none() | st.tuples(st.booleans(), st.integers(1, 20)),
+    answers=st.booleans(),
+)
+def test_a_killed_run_is_finished_as_if_nothing_had_happened(
+    stack: StackSpec,
+    crashes: Sequence[tuple[int, Moment]],
+    dies: tuple[bool, int] | None,
+    answers: bool,
+) -> None:
+    """Killed at a write or a call, and again while it is resumed, however often."""
+    quiet, world = World(fake_plugin(answers=answers)), World(fake_plugin(answers=answers))
+    for item in (quiet, world):
+        item.clock.sleep(1)  # both are planned at the same instant
+    graph = stack.graph()
+    plan, undisturbed = _plan(world, graph), _plan(quiet, graph)
+    assert quiet.apply(undisturbed, allowed=EVERYTHING).ok
+    points = [CrashPoint(nth, moment) for nth, moment in crashes]
+    if dies is not None:
+        after, nth = dies
+        kind = FaultKind.CRASH_AFTER if after else FaultKind.CRASH_BEFORE
+        world.service.faults.add(kind, nth=nth)
+    for crash in [*points, None, None]:
+        try:
+            if world.snapshot.open_run is not None:
+                report = world.resume(crash=crash)
+                assert report.ok, report
+                assert report.begun or not world.service.current()
+            elif not world.state.serial:  # nothing of it became durable, or it is the first try
+                assert not world.service.current()
+                assert world.apply(plan, allowed=EVERYTHING, crash=crash, parallelism=3).ok
+        except SimulatedCrash:
+            world.medium.lease = None
+    world.service.faults.clear()
+    assert _picture(world) == _picture(quiet)
+    assert not _plan(world, graph).steps
+
+
 @settings(max_examples=25, deadline=None)
 @given(stack=stacks(), faults=FAULTS, crash=CRASHES)
 def test_a_stack_is_taken_down_whatever_happens(

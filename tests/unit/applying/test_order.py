@@ -95,3 +95,19 @@ def test_a_long_chain_and_a_wide_fan_are_linear() -> None:
     fan.succeeded(1)
     assert len(fan.take()) == size - 2
     assert len(order.behind([1])) == size - 2
+
+
+def test_what_a_run_has_done_before_is_not_on_its_way() -> None:
+    steps = [
+        _step(1, "a"),
+        _step(2, "b", final=True),
+        _step(3, "c", 1),
+        _step(4, "d", 2),
+        _step(5, "e"),
+        _step(6, "f", final=True),
+    ]
+    order = Order(steps, done={1, 2, 5})
+    assert _numbers(order) == [3]
+    order.succeeded(3)
+    assert _numbers(order) == [4, 6]
+    assert _numbers(Order(steps, done=range(1, 7))) == []

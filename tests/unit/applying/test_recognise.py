@@ -233,3 +233,14 @@ def test_the_version_in_use_is_known_from_the_versions_alone() -> None:
     assert was_done(ActivateVersion(A, 2, 1), key, {}) is True
     assert was_done(ActivateVersion(A, 1, 2), key, {}) is False
     assert was_done(ActivateVersion(A, 3, 4), key, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("bindings", "done"), [({ROOT: "id-root"}, True), ({ROOT: "id-other"}, False), ({}, None)]
+)
+def test_the_issuer_of_a_certificate_counts_where_it_is_reported(
+    bindings: dict[Address, str], done: bool | None
+) -> None:
+    certificate = {**PROFILE, "version": 1, "issuer": "id-root"}
+    key = Observation(id="a", attributes={"certificate": certificate})
+    assert was_done(IssueCertificate(A, ROOT, PROFILE, 1), key, bindings) is done
