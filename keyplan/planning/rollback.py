@@ -173,6 +173,8 @@ def _rests_on(*states: State) -> dict[Address, frozenset[Address]]:
         for address, item in state.resources.items():
             above = found.setdefault(address, set())
             above.update(item.dependencies)
+            if address.replica_of is not None:
+                above.add(address.replica_of)
             parent = item.attributes.get("parent")
             if isinstance(parent, str) and parent:
                 above.add(Address(parent))

@@ -131,9 +131,12 @@ class Present:
         return resource
 
     @cached_property
-    def addresses(self) -> Mapping[str, Address]:
-        """The address of each id."""
-        return {item.id: address for address, item in self.state.resources.items()}
+    def addresses(self) -> Mapping[str, Mapping[str, Address]]:
+        """The address of each id, by provider: an id is unique within one only."""
+        found: dict[str, dict[str, Address]] = {}
+        for address, item in self.state.resources.items():
+            found.setdefault(item.provider, {})[item.id] = address
+        return found
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,7 @@ class Chains:
         elif left is not None and left.fingerprint == live.fingerprint:
             return len(links)
         else:
-            now = live_value(path, live, self.present.addresses)
+            now = live_value(path, live, self._ids(address))
         if now is UNKNOWN:
             return None
         values = [links[0][1].before, *(touch.after for _, touch in links)]
@@ -204,7 +207,10 @@ class Chains:
         live = self.present.live.get(address)
         if path.startswith(RECORD) or live is None:
             return False
-        return live_value(path, live, self.present.addresses) is UNKNOWN
+        return live_value(path, live, self._ids(address)) is UNKNOWN
+
+    def _ids(self, address: Address) -> Mapping[str, Address]:
+        return self.present.addresses.get(self.run.providers[address], {})
 
 
 def _touches(effect: Effect) -> Iterator[Touch]:

@@ -135,7 +135,7 @@ def touched(operation: Operation) -> Iterator[Touch]:  # noqa: C901, PLR0912  (o
 
 
 def live_value(path: str, key: Observation, ids: Mapping[str, Address]) -> Seen:
-    """The value as the provider reports it now; `ids` maps ids to addresses."""
+    """The value as the provider reports it now; `ids` maps its ids to addresses."""
     name, _, element = path.partition(":")
     match name:
         case "deletion":

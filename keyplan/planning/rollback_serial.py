@@ -175,6 +175,7 @@ def _open(
 def _above(resource: ResourceState) -> list[Address]:
     parent = resource.attributes.get("parent")
     own = [Address(parent)] if isinstance(parent, str) and parent else []
+    own += [resource.address.replica_of] if resource.address.replica_of is not None else []
     return [item for item in (*own, *resource.dependencies) if item != resource.address]
 
 

@@ -163,7 +163,7 @@ class _Undo:
         key_id = self.run.ids.get(target, "")
         match operation:
             case ForgetKey(id=key_id):
-                holder = self.present.addresses.get(key_id)
+                holder = self.present.addresses.get(effect.started.provider, {}).get(key_id)
                 if held is None and holder is None:
                     if target not in self.present.live:
                         self.findings.append(say.gone(self.run.name, target))
