@@ -1,5 +1,7 @@
 """One call of an API: paced, within its deadline, its failure one of keyplan's errors.
 
+Only questions are asked again here; a write is tried once, and the core decides.
+
 `Work` is one operation of keyplan's, which may need several calls. Once it has written
 something, a later definite failure no longer says "nothing was done": it becomes
 `OutcomeUnknownError`, and the core looks at the key before it does anything else.
@@ -20,6 +22,12 @@ from keyplan_aws.pacing import Clock, Pace
 
 READ_PATIENCE = 60.0
 """Seconds that reading may take where the caller sets no deadline."""
+
+READ_TRIES = 6
+"""How often one question is asked."""
+
+RETRY_BASE = 0.1
+"""Seconds before a question is asked for the second time; each wait is twice the one before."""
 
 _SERVICES = {"GetResources": TAGGING, "GetCallerIdentity": "sts"}
 _CREATES = frozenset({"CreateKey", "ReplicateKey"})
@@ -49,8 +57,20 @@ class Work:
     written: list[str] = field(default_factory=list)
 
     def read(self, call: str, /, *, region: str = "", **parameters: Any) -> dict[str, Any]:
-        """Ask. Raises `ProviderError`, never `OutcomeUnknownError` before anything was written."""
-        return self._call(Attempt(call, self.target), region, parameters)
+        """Ask, again where that may help: one key must not cost the reading of thousands.
+
+        Raises `ProviderError`, never `OutcomeUnknownError` before anything was written.
+        """
+        tries = 0
+        while True:
+            try:
+                return self._call(Attempt(call, self.target), region, parameters)
+            except TransientError:
+                wait = RETRY_BASE * 2**tries
+                tries += 1
+                if tries >= READ_TRIES or self.api.clock.monotonic() + wait >= self.until:
+                    raise
+            self.api.clock.sleep(wait)
 
     def write(self, call: str, /, *, region: str = "", **parameters: Any) -> dict[str, Any]:
         """Change something, once. Raises `OutcomeUnknownError` if the answer was lost."""

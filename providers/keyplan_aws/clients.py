@@ -64,7 +64,7 @@ class Clients:
             retries={"total_max_attempts": 1, "mode": "standard"},
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=patience,
-            max_pool_connections=self._threads,
+            max_pool_connections=2 * self._threads,
             parameter_validation=False,  # AWS checks it too, and it costs a tenth of each call
             user_agent_extra=f"keyplan/{keyplan.__version__}",
         )
