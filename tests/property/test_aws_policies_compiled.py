@@ -40,7 +40,7 @@ _CONDITIONS: Mapping[str, tuple[Any, ...]] = {
     "account": ([HOME],),
     "tags": ({"team": "a"}, {"team": ["a", "b"]}),
     "not_before": ("2027-01-01",),
-    "not_after": ("2027-06-30",),
+    "not_after": ("2027-03-31", "2027-09-30"),
 }
 
 
@@ -57,7 +57,8 @@ def _situations(chance: random.Random, count: int) -> list[dict[str, Any]]:
         "aws:principalorgid": (None, "o-1", "o-2"),
         "aws:principaltag/team": (None, "a", "b", "c"),
         "aws:currenttime": (
-            "2026-12-31T23:59:59Z", "2027-01-01T00:00:00Z", "2027-06-30T23:59:59Z",
+            "2026-12-31T23:59:59Z",
+            "2027-04-01T00:00:00Z", "2027-01-01T00:00:00Z", "2027-06-30T23:59:59Z",
             "2027-07-01T00:00:00Z",
         ),
     }  # fmt: skip
