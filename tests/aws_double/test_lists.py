@@ -55,8 +55,10 @@ def test_the_pages_are_the_list(kms: Any, full: str, name: str, refused: Refused
         page = call(**arguments, Limit=3, Marker=page["NextMarker"])
     assert (rows, sizes) == (whole[field], [3, 3, 1])
 
-    with refused("InvalidMarkerException"):
-        call(**arguments, Marker="nonsense")
+    others = kms.list_keys if name != "list_keys" else kms.list_aliases
+    for marker in ("nonsense", others(Limit=1)["NextMarker"]):
+        with refused("InvalidMarkerException"):
+            call(**arguments, Marker=marker)
     with refused("ValidationException"):
         call(**arguments, Limit=1001)
     with refused("ValidationException"):

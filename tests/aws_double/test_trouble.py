@@ -49,6 +49,18 @@ def test_errors_on_order(double: KmsDouble, kms: Any, refused: Refused) -> None:
     assert len(kms.list_keys()["Keys"]) == 1
 
 
+def test_of_two_faults_the_first_that_was_planned_strikes(
+    double: KmsDouble, kms: Any, refused: Refused
+) -> None:
+    double.faults.throttle("CreateKey")
+    double.faults.internal("*", times=2)
+    with refused("ThrottlingException"):
+        kms.create_key()
+    with refused("KMSInternalException"):
+        kms.create_key()
+    kms.create_key()
+
+
 def test_a_failure_after_the_effect(double: KmsDouble, kms: Any, refused: Refused) -> None:
     double.faults.internal("CreateKey", done=True)
     with refused("KMSInternalException"):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from keyplan_aws.mock import PORT
+from tests.aws_double import KmsDouble
 from tests.support.aws_mock import aws_mock
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -172,6 +173,29 @@ def test_the_demonstration_leaves_nothing_behind(tmp_path: Path) -> None:
     ):
         assert line in shown.stdout
     assert sorted(path.name for path in (EXAMPLES / "quickstart").rglob("*")) == before
+
+
+def test_the_aws_example_runs_unchanged_in_another_account(tmp_path: Path) -> None:
+    """Against a KMS that is as strict as AWS: states, policies, grants, tags, rotation."""
+    folder = copied("aws", tmp_path)
+    with KmsDouble() as double:
+        where = {**double.environment(), "KEYPLAN_VAR_account": double.caller.account}
+        _services.update(where)
+        try:
+            applied = run("keyplan apply --auto-approve", folder)
+            again = run("keyplan plan --detailed-exitcode", folder)
+        finally:
+            _services.clear()
+        keys = list(double.world.every_key())
+        names = double.world.aliases(double.caller.account, "us-east-1")
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    assert again.returncode == 0, again.stdout
+    assert double.calls.count("CreateKey") == len(keys) == 4
+    assert set(names) == {"alias/acme/payments", "alias/acme/ledger"}
+    rotations = sorted(key.shared.rotation.period for key in keys if key.shared.rotation.enabled)
+    assert rotations == [180, 365, 365]
+    assert sum(len(key.grants) for key in keys) == 1
+    assert all(key.tags["managed-by"] == "keyplan" for key in keys)
 
 
 def test_the_aws_example_shows_what_its_readme_exports() -> None:
