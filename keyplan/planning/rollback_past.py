@@ -17,6 +17,8 @@ from keyplan.model.observations import Observation
 from keyplan.model.operations import (
     CreateKey,
     DestroyKey,
+    ForgetKey,
+    Operation,
     RecordAttributes,
     RenameKey,
     ReplicateKey,
@@ -52,20 +54,21 @@ class Run:
     @cached_property
     def made(self) -> frozenset[Address]:
         """Keys that exist because of the run."""
-        return frozenset(
-            item.started.operation.target
-            for item in self.effects
-            if isinstance(item.started.operation, CreateKey | ReplicateKey)
-        )
+        return self._targets(CreateKey, ReplicateKey)
 
     @cached_property
     def destroyed(self) -> frozenset[Address]:
         """Keys that the run destroyed for good."""
-        return frozenset(
-            item.started.operation.target
-            for item in self.effects
-            if isinstance(item.started.operation, DestroyKey)
-        )
+        return self._targets(DestroyKey)
+
+    @cached_property
+    def forgotten(self) -> frozenset[Address]:
+        """Keys that the run took out of the state."""
+        return self._targets(ForgetKey)
+
+    def _targets(self, *kinds: type[Operation]) -> frozenset[Address]:
+        done = (item.started.operation for item in self.effects)
+        return frozenset(operation.target for operation in done if isinstance(operation, kinds))
 
     @cached_property
     def ids(self) -> Mapping[Address, str]:

@@ -76,17 +76,14 @@ class _Undo:
     def all(self) -> Undoing:
         chains = Chains(self.run, self.present)
         effects = self.run.effects
-        oldest = {
-            address: number
-            for number, effect in reversed(list(enumerate(effects)))
-            for address in (effect.started.operation.target,)
-        }
+        oldest: dict[Address, int] = {}
+        for number, effect in enumerate(effects):
+            oldest.setdefault(effect.started.operation.target, number)
         drafts: list[Draft] = []
         for number, effect in reversed(list(enumerate(effects))):
             drafts += self._undone(number, effect, chains)
-            address = effect.started.operation.target
-            if oldest[address] == number:
-                drafts += self._records(address)
+            if oldest[effect.started.operation.target] == number:
+                drafts += self._records(effect.started.operation.target)
         self.findings += say.changed_since(self.run.name, chains.mismatches)
         self.findings += say.on_the_way_out(self.run, self.present, drafts)
         self.findings += say.built_upon(self.run, self.present, drafts)
@@ -131,7 +128,8 @@ class _Undo:
         started = effect.started
         target = started.operation.target
         if self.present.live.get(target) is None or self._is_lost(target):
-            self.findings.append(say.gone(self.run.name, target))
+            if target not in self.run.made:
+                self.findings.append(say.gone(self.run.name, target))
             return
         back = settlement_back(effect.after.get(target), effect.before.get(target))
         in_force = chains.in_force(number, effect)
@@ -142,7 +140,7 @@ class _Undo:
         if not in_force or not started.inverse.operations:
             self._settle(target, back)
             return
-        if target not in self.present.state.resources and not self._was_forgotten(target):
+        if target not in self.present.state.resources and target not in self.run.forgotten:
             self.findings.append(say.elsewhere(self.run.name, target))
             return
         for inverse in started.inverse.operations:
@@ -209,16 +207,9 @@ class _Undo:
 
     def _is_lost(self, address: Address) -> bool:
         """Whether the state has no key of that address which is still the run's."""
-        if self._was_forgotten(address):
+        if address in self.run.forgotten:
             return False
         return self.present.resource(self.run, address) is None
-
-    def _was_forgotten(self, address: Address) -> bool:
-        return any(
-            isinstance(effect.started.operation, ForgetKey)
-            and effect.started.operation.target == address
-            for effect in self.run.effects
-        )
 
     def _has_ended(self, grant: CreateGrant) -> bool:
         end = grant_end(grant.terms)

@@ -122,7 +122,8 @@ def test_a_key_that_is_gone_or_forgotten_is_named() -> None:
 
 
 def test_a_key_that_was_made_and_is_gone_is_no_obstacle() -> None:
-    world = _world(create("c", parent="root"), PutLabels(A, {"team": "x"}, [], {}))
+    alias = Draft(CreateAlias(C, "acme/c"), (1,))
+    world = _world(create("c", parent="root"), alias, PutLabels(A, {"team": "x"}, [], {}))
     world.service.vanish(_id(world, "c"))
     assert undo(world, "run-2").ok
 
