@@ -14,9 +14,9 @@ tells the observer, and runs steps that need no call.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 
 from keyplan.applying.executor import Attempt, Prepared, perform
+from keyplan.applying.flights import Flight, hung
 from keyplan.applying.known import Known
 from keyplan.applying.lanes import Begun, Crashed, Lanes, Message
 from keyplan.applying.live import LiveCheck, stale
@@ -24,7 +24,7 @@ from keyplan.applying.options import Surroundings
 from keyplan.applying.order import Order
 from keyplan.applying.record import Recorder, explain
 from keyplan.applying.telling import Teller
-from keyplan.errors import KeyplanError, OutcomeUnknownError, StateError
+from keyplan.errors import BusyError, KeyplanError, StateError
 from keyplan.model.operations import (
     AdoptKey,
     ForgetKey,
@@ -50,22 +50,11 @@ TICK = 0.1
 PROGRESS = 10.0
 """A step in flight is mentioned again after so many seconds."""
 
+LEASE_EVERY = 1.0
+"""Seconds between two looks whether the lease is still held, beside those of each flush."""
+
 INTERRUPTED = "the run was interrupted"
 """Why a step was not started after somebody asked for the stop."""
-
-
-@dataclass(slots=True)
-class _Flight:
-    """A step that a worker has begun, and when it was last mentioned to the observer.
-
-    `late` says that its call was overdue when it was looked at the last time.
-    """
-
-    step: Step
-    began: float
-    mentioned: float
-    thread: int
-    late: bool = False
 
 
 class Scheduler:
@@ -104,9 +93,10 @@ class Scheduler:
             for step in steps
             if step.number in done
         }
-        self._in_flight: dict[int, _Flight] = {}
+        self._in_flight: dict[int, Flight] = {}
         self._numbered = {step.number: step for step in steps}
         self._stop = ""
+        self._checked_at = around.clock.monotonic()
         self.began = bool(done)
         self.teller = Teller(around.observer, around.interrupt)
         self.lost: StateError | None = None
@@ -259,7 +249,7 @@ class Scheduler:
     def _take(self, message: Message) -> None:
         match message:
             case Begun(step, at, thread):
-                self._in_flight[step.number] = _Flight(step, at, at, thread)
+                self._in_flight[step.number] = Flight(step, at, at, thread)
                 self._tell(EventKind.STARTED, step)
             case Crashed(error):
                 raise error
@@ -315,25 +305,27 @@ class Scheduler:
             if not (late and flight.late):
                 continue
             seconds = self._around.clock.monotonic() - flight.began
-            error = OutcomeUnknownError(
-                "the call did not end, and is not waited for any longer",
-                target=step.address,
-                why=f"The provider {step.provider} hangs in {step.call}, beyond the deadline of"
-                f" {self._around.options.deadline:.0f} s.",
-                advice="When the service answers again: keyplan resume",
-                operation=step.operation.name,
-            )
+            error = hung(step, self._around.options.deadline)
             self._lanes.reported(step)
             del self._in_flight[step.number]
             self._fail(Attempt(step, error=error, undecided=True, seconds=seconds))
 
     def _check_lease(self) -> None:
-        """Somebody may have taken the lease away: then nothing more may begin."""
-        if self.lost is None:
-            try:
-                self._held()
-            except StateError as error:
-                self._lose(error)
+        """Somebody may have taken the lease away: then nothing more may begin.
+
+        Asked now and then, because a service may have to be asked; one that does not answer
+        proves nothing, and the next flush needs it anyway.
+        """
+        now = self._around.clock.monotonic()
+        if self.lost is not None or now - self._checked_at < LEASE_EVERY:
+            return
+        self._checked_at = now
+        try:
+            self._held()
+        except BusyError as error:
+            self._lose(error)
+        except StateError:
+            pass
 
     def _flush(self) -> bool:
         """Make everything durable; whether it is. After a failure nothing is written again."""

@@ -150,6 +150,9 @@ def _guarded(run: Callable[[], int], terminal: Terminal) -> int:
             raise
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             return _full(terminal)
+        if isinstance(error, OSError) and error.errno == errno.EIO and error.filename is None:
+            _silence(terminal)  # the terminal is gone
+            return ERROR
         return _defect(error, terminal)
 
 

@@ -63,8 +63,14 @@ def resume(
         hints = not terminal.automated and owed is None
         terminal.text(recovery_text(report, hints=hints))
     if owed is not None:
-        options = ApplyOptions(lock_timeout=wait)
-        return take_back(terminal, workspace, owed.run, allowed=owed.allowed, options=options)
+        return take_back(
+            terminal,
+            workspace,
+            owed.run,
+            allowed=owed.allowed,
+            options=ApplyOptions(lock_timeout=wait),
+            failed=report.finished,
+        )
     return _exit_code(report)
 
 

@@ -235,6 +235,19 @@ def test_a_full_disk_behind_stdout_is_said(stack: Path) -> None:
     assert "Exception ignored" not in done.stderr
 
 
+@pytest.mark.usefixtures("stack")
+def test_a_lost_terminal_is_no_bug() -> None:
+    """A terminal that is gone refuses every write with EIO, ours at the end included."""
+
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    stderr = io.StringIO()
+    assert run(["plan"], Terminal(Gone(), stderr, {})) == 1
+    assert "bug" not in stderr.getvalue()
+
+
 def test_a_broken_state_is_named(keyplan: Run, stack: Path) -> None:
     (stack / "keyplan.state.json").write_text("{bad")
     result = keyplan("plan")

@@ -141,6 +141,7 @@ def test_steps_that_wait_for_a_thread_do_not_begin_after_the_lease_is_lost() -> 
         begun.append(operation.target)
         if len(begun) == 1:
             store.break_lease()
+            world.clock.advance(timedelta(seconds=2))
             noticed.wait(2)
 
     session = instance(world.plugin, before=first)
