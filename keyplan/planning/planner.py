@@ -237,14 +237,14 @@ def _compare(inputs: _Inputs) -> _Compared:
     results = dict(_results(inputs))
     found = {address: result.diff for address, result in results.items() if result.diff}
     protected_by = protectors(inputs.state, found)
-    families = hold_parents(
+    held, later = hold_primaries(
         without_moved_aliases(found, _awaited_aliases(inputs)),
         inputs.state,
-        protected_by,
-        inputs.context.now,
+        inputs.world.live,
+        inputs.primaries,
     )
-    held, later = hold_primaries(families.diffs, inputs.state, inputs.world.live, inputs.primaries)
-    diffs = with_renames(held, inputs.relocation)
+    families = hold_parents(held, inputs.state, protected_by, inputs.context.now)
+    diffs = with_renames(families.diffs, inputs.relocation)
     findings = [finding for result in results.values() for finding in result.findings]
     declared = () if inputs.options.mode is PlanMode.DESTROY else inputs.graph.keys
     findings += orphans(found, inputs.state, protected_by, declared=declared)

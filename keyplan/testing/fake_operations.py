@@ -148,6 +148,8 @@ class Performer(Guards):
             primary,
             id=key_id,
             arn=self.service.arn_of(key_id),
+            parent=None,
+            relation=None,
             owner=operation.owner,
             aliases=(),
             attributes={

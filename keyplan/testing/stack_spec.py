@@ -38,10 +38,22 @@ def _represent_text(dumper: BaseRepresenter, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
+class _Bare(str):
+    """Text that means itself unquoted: `none`."""
+
+
+def _represent_bare(dumper: BaseRepresenter, text: _Bare) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text))
+
+
 class _PlainDumper(yaml.SafeDumper):
     """Writes equal values out each time, as people do, without anchors."""
 
-    yaml_representers = {**yaml.SafeDumper.yaml_representers, str: _represent_text}  # noqa: RUF012
+    yaml_representers = {  # noqa: RUF012
+        **yaml.SafeDumper.yaml_representers,
+        str: _represent_text,
+        _Bare: _represent_bare,
+    }
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
         return True
@@ -91,7 +103,10 @@ class StatementSpec:
 
 @dataclass(frozen=True, slots=True)
 class KeySpec:
-    """One key. `attributes` are declared ones as written; `scope` is only the own part."""
+    """One key. `attributes` are declared ones as written; `scope` is only the own part.
+
+    `replicas` has entries by the name of a place: `{"dr": {"aliases": ["x"]}}`.
+    """
 
     name: str
     tier: Tier
@@ -101,6 +116,7 @@ class KeySpec:
     relation: Relation | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     policies: tuple[str, ...] = ()
+    replicas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def address(self) -> Address:
@@ -120,6 +136,13 @@ class KeySpec:
         if self.relation is not None:
             block["relation"] = self.relation.value
         block |= self.attributes
+        if block.get("primary", "") is None:
+            block["primary"] = _Bare("none")
+        if self.replicas:
+            block["replicas"] = {
+                place: {"provider": f"{provider}.{place}", **entry}
+                for place, entry in self.replicas.items()
+            }
         if self.policies:
             block["policies"] = [f"policy.{name}" for name in self.policies]
         return block
@@ -134,6 +157,11 @@ class StackSpec:
     provider: str = "fake"
     removed: tuple[Removed, ...] = ()
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Every place that a key has a replica in."""
+        return tuple(sorted({place for key in self.keys for place in key.replicas}))
+
     def without(self, *names: str) -> StackSpec:
         """The stack without some keys."""
         return replace(self, keys=tuple(key for key in self.keys if key.name not in names))
@@ -142,7 +170,10 @@ class StackSpec:
         """The text of its `keyplan.yaml`."""
         document: dict[str, Any] = {
             "keyplan": {"safety": {"max_delete": 1, "max_update": 1}},
-            "provider": {self.provider: {}},
+            "provider": {
+                self.provider: {},
+                **{f"{self.provider}.{place}": {"place": place} for place in self.places},
+            },
             "principal": {
                 name: {"kind": kind.value, self.provider: identity(name)}
                 for name, kind in PEOPLE.items()
@@ -176,16 +207,35 @@ class StackSpec:
             scope = scopes[spec.parent] | spec.attributes.get("scope", {})
             scopes[spec.name] = scope
             keys[spec.address] = self._desired(spec, scope, principals)
+            for place, entry in spec.replicas.items():
+                keys[spec.address.replica(place)] = self._replica(keys[spec.address], place, entry)
+        parents = {spec.address: spec.parent for spec in self.keys}
         return ResourceGraph(
             stack=Stack("generated", safety=Safety(max_delete=1.0, max_update=1.0)),
-            providers={self.provider: ProviderBlock(self.provider)},
+            providers={
+                name: ProviderBlock(name)
+                for name in (self.provider, *(f"{self.provider}.{place}" for place in self.places))
+            },
             principals=principals,
             keys=keys,
-            edges={
-                spec.address: (Address.of("key", spec.parent),) if spec.parent else ()
-                for spec in self.keys
-            },
+            edges={address: _needed(address, parents) for address in keys},
             removed=self.removed,
+        )
+
+    def _replica(self, key: DesiredKey, place: str, entry: Mapping[str, Any]) -> DesiredKey:
+        own = {
+            name: value
+            for name, value in key.attributes.items()
+            if name in REPLICATED and name not in entry
+        }
+        return replace(
+            key,
+            address=key.address.replica(place),
+            provider=f"{self.provider}.{place}",
+            parent=None,
+            relation=None,
+            attributes=own | {name: _linked(name, value) for name, value in entry.items()},
+            depends_on=(key.address,),
         )
 
     def _desired(
@@ -200,6 +250,15 @@ class StackSpec:
             "usage": spec.usage.value,
             "algorithm": spec.algorithm,
         }
+        if spec.replicas:
+            attributes["replicas"] = {
+                place: {
+                    "provider": f"{self.provider}.{place}",
+                    **{name: _linked(name, value) for name, value in entry.items()},
+                }
+                for place, entry in spec.replicas.items()
+            }
+            attributes.setdefault("multi_region", True)
         if scope:
             attributes["scope"] = dict(scope)
         if spec.parent is not None:
@@ -229,6 +288,21 @@ class StackSpec:
             attributes=attributes,
             policy=policy,
         )
+
+
+REPLICATED = (
+    "tier", "usage", "algorithm", "scope", "state", "owner", "description", "expires_at",
+    "deletion", "labels",
+)  # fmt: skip
+"""What a replica takes from its key where its entry does not say otherwise."""
+
+
+def _needed(address: Address, parents: Mapping[Address, str | None]) -> tuple[Address, ...]:
+    """What a key depends on: its parent; a replica on its key."""
+    if (root := address.replica_of) is not None:
+        return (root,)
+    parent = parents[address]
+    return () if parent is None else (Address.of("key", parent),)
 
 
 def _linked(name: str, value: Any) -> Value:

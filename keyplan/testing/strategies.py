@@ -7,7 +7,7 @@ of it must succeed; shrinking leads to one root key with nothing declared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -85,8 +85,10 @@ def _statements(draw: st.DrawFn) -> list[StatementSpec]:
 
 
 @st.composite
-def stacks(draw: st.DrawFn, *, max_keys: int = 12, provider: str = "fake") -> StackSpec:
-    """A stack of one to `max_keys` keys, in a tree or several."""
+def stacks(
+    draw: st.DrawFn, *, max_keys: int = 12, provider: str = "fake", places: Sequence[str] = ()
+) -> StackSpec:
+    """A stack of one to `max_keys` keys, in a tree or several, some with replicas in `places`."""
     declared = draw(policies())
     keys: list[KeySpec] = []
     scopes: dict[str, frozenset[str]] = {}
@@ -106,6 +108,8 @@ def stacks(draw: st.DrawFn, *, max_keys: int = 12, provider: str = "fake") -> St
     dressed = [
         draw(_dressed(key, leaf=key.name not in names, policies=sorted(declared))) for key in keys
     ]
+    if places:
+        dressed = [draw(_replicated(key, places)) for key in dressed]
     return StackSpec(tuple(dressed), declared, provider)
 
 
@@ -159,6 +163,22 @@ def _dressed(draw: st.DrawFn, key: KeySpec, *, leaf: bool, policies: list[str]) 
     drawn = draw(st.fixed_dictionaries({}, optional=own))
     chosen = draw(st.lists(st.sampled_from(policies), unique=True)) if policies else []
     return replace(key, attributes={**key.attributes, **drawn}, policies=tuple(chosen))
+
+
+@st.composite
+def _replicated(draw: st.DrawFn, key: KeySpec, places: Sequence[str]) -> KeySpec:
+    """The key, perhaps in several places, with or without a say about the primary."""
+    chosen = draw(st.lists(st.sampled_from(places), unique=True))
+    multi = {"multi_region": True} if draw(st.booleans()) else {}
+    if not chosen:
+        return replace(key, attributes={**key.attributes, **multi})
+    own = {
+        "labels": _LABELS,
+        "aliases": st.just([f"{key.name}/there"]),
+    }
+    entries = {place: draw(st.fixed_dictionaries({}, optional=own)) for place in chosen}
+    primary = draw(st.sampled_from([{}, {"primary": None}, *({"primary": p} for p in chosen)]))
+    return replace(key, attributes={**key.attributes, **multi, **primary}, replicas=entries)
 
 
 @st.composite
