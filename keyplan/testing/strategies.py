@@ -177,7 +177,8 @@ def _replicated(draw: st.DrawFn, key: KeySpec, places: Sequence[str]) -> KeySpec
         "aliases": st.just([f"{key.name}/there"]),
     }
     entries = {place: draw(st.fixed_dictionaries({}, optional=own)) for place in chosen}
-    primary = draw(st.sampled_from([{}, {"primary": None}, *({"primary": p} for p in chosen)]))
+    choices: list[dict[str, Any]] = [{}, {"primary": None}, *({"primary": p} for p in chosen)]
+    primary = draw(st.sampled_from(choices))
     return replace(key, attributes={**key.attributes, **multi, **primary}, replicas=entries)
 
 
