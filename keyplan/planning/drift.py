@@ -3,14 +3,14 @@
 Rules: normalisation is not drift (both sides are canonical); recorded attributes never
 drift; foreign labels are not looked at; a foreign grant or alias that appeared since
 the last apply is drift, because it gives access; a policy that nobody manages is still
-watched. What is unreadable is not drift.
+watched. What is unreadable is not drift, and neither is what only time brings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from keyplan.model.keys import KeyState
 from keyplan.model.observations import Observation, grant_name
@@ -19,22 +19,21 @@ from keyplan.model.timing import format_instant, parse_instant
 from keyplan.model.values import Value
 from keyplan.planning.access import AccessView
 from keyplan.planning.compare import elements, ignored, reports_only
-from keyplan.planning.wanted import COLLECTIONS, Wanted, is_recorded
+from keyplan.planning.drift_kinds import element_kind, kind_of
+from keyplan.planning.wanted import COLLECTIONS, Wanted, grant_end, is_recorded
 from keyplan.plans.changes import DriftItem, DriftKind, DriftResponse
 from keyplan.plans.plan import PlanMode
-from keyplan.sdk.capabilities import Capabilities
+from keyplan.sdk.capabilities import Capabilities, Deletion
 from keyplan.state.model import Phase, ResourceState
 
 _WATCHED = frozenset({"policy", "state", "exportable", "expires_at"})
 """Attributes whose change matters even where keyplan does not manage them."""
 
-_KINDS = {
-    "state": DriftKind.AVAILABILITY,
-    "rotation": DriftKind.AVAILABILITY,
-    "aliases": DriftKind.AVAILABILITY,
-    "exportable": DriftKind.ACCESS_WIDENED,
-    "expires_at": DriftKind.AVAILABILITY,
-}
+MARK = "mark"
+"""The path under which a lost or foreign mark of ownership is told."""
+
+_NEAR = timedelta(hours=1)
+"""A window that ends earlier than announced by less is a matter of clocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,7 @@ def drift_of(
         return [] if ended else [_gone(resource)]
     items = [
         *_pending(resource, live, wanted, context),
+        *_mark(resource, live, wanted, context),
         *_scalars(resource, live, wanted, context),
         *_elements(resource, live, wanted, context),
     ]
@@ -89,22 +89,54 @@ def _gone(resource: ResourceState) -> DriftItem:
 def _pending(
     resource: ResourceState, live: Observation, wanted: Wanted | None, context: DriftContext
 ) -> Iterator[DriftItem]:
-    expected = resource.phase is Phase.PENDING_DELETION
-    if live.deletion_at is None or expected:
+    """A deletion that somebody else scheduled, brought forward or cancelled."""
+    expected = parse_instant(resource.until) if resource.phase is Phase.PENDING_DELETION else None
+    found = live.deletion_at
+    scheduled = context.capabilities[resource.provider].deletion is Deletion.SCHEDULED
+    if found is None and (expected is None or not scheduled):
+        return
+    if found and expected and found >= expected - _NEAR:
         return
     rescued = wanted is not None and wanted.key.lifecycle.manage is Manage.FULL
-    response = DriftResponse.REVERT if rescued else DriftResponse.LEAVE
-    if context.observe or context.accepting:
-        response = DriftResponse.REPORT
+    response = DriftResponse.REVERT if rescued and found else DriftResponse.LEAVE
+    if context.observe or (wanted and wanted.key.lifecycle.manage is Manage.OBSERVE):
+        response = DriftResponse.OBSERVE
+    elif context.accepting:
+        response = DriftResponse.LEAVE
     yield DriftItem(
         resource.address,
         resource.provider,
         "deletion_at",
-        None,
-        format_instant(live.deletion_at),
-        DriftKind.DESTRUCTIVE,
+        format_instant(expected) if expected else None,
+        format_instant(found) if found else None,
+        DriftKind.DESTRUCTIVE if found else DriftKind.ACCESS_WIDENED,
         response,
         wanted.key.position() if wanted else None,
+    )
+
+
+def _mark(
+    resource: ResourceState, live: Observation, wanted: Wanted | None, context: DriftContext
+) -> Iterator[DriftItem]:
+    """Our mark of ownership, gone or replaced. A refresh has nothing to take over of it."""
+    ours, found = resource.owner, live.owner
+    unseen = live.unreadable & {"labels", "owner"}  # a mark is a label in most services
+    if ours is None or ours == found or unseen or context.accepting:
+        return
+    owned = found is not None and found.stack == ours.stack
+    kept = wanted is not None and wanted.key.lifecycle.manage is Manage.FULL
+    response = DriftResponse.REVERT if kept and not owned else DriftResponse.LEAVE
+    yield DriftItem(
+        resource.address,
+        resource.provider,
+        MARK,
+        ours.stack,
+        found.stack if found else None,
+        DriftKind.METADATA,
+        DriftResponse.OBSERVE if context.observe else response,
+        wanted.key.position() if wanted else None,
+        ours.stack if kept else None,
+        kept,
     )
 
 
@@ -112,11 +144,10 @@ def _scalars(
     resource: ResourceState, live: Observation, wanted: Wanted | None, context: DriftContext
 ) -> Iterator[DriftItem]:
     capabilities = context.capabilities[resource.provider]
-    leaving = live.deletion_at is not None or resource.phase is not Phase.LIVE
     for name in sorted(resource.managed | _WATCHED):
         if ":" in name or name in live.unreadable or is_recorded(capabilities, name):
             continue
-        if name == "state" and leaving:
+        if name == "state" and (live.deletion_at is not None or _ended(resource, live, context)):
             continue
         if name not in live.attributes and name not in resource.attributes:
             continue
@@ -129,11 +160,12 @@ def _scalars(
             name,
             applied,
             now,
-            _kind(name, applied, now, resource, context),
+            kind_of(name, applied, now, resource, context.view),
             DriftResponse.BLOCK
             if name == "state" and applied == KeyState.COMPROMISED and context.accepting
             else _response(name, now, wanted, context),
-            wanted.key.position(name) if wanted else None,
+            wanted.key.position("policies" if name == "policy" else name) if wanted else None,
+            *_declared(name, wanted),
         )
 
 
@@ -155,7 +187,7 @@ def _elements(
                 continue
             known = grant_name(name) if collection == "grants" else name
             foreign = known not in managed.get(collection, ())
-            if foreign and after is None:
+            if (foreign and after is None) or (after is None and _grant_over(before, context)):
                 continue
             yield DriftItem(
                 resource.address,
@@ -163,11 +195,12 @@ def _elements(
                 f"{collection}:{name}",
                 before,
                 after,
-                _element_kind(collection, after),
+                element_kind(collection, name, (before, after), resource, context.view),
                 _foreign_response(context)
                 if foreign
                 else _response(f"{collection}:{name}", after, wanted, context),
                 wanted.key.position(collection) if wanted else None,
+                *_declared(f"{collection}:{name}", wanted),
             )
 
 
@@ -177,27 +210,29 @@ def _foreign_response(context: DriftContext) -> DriftResponse:
     return DriftResponse.ACCEPT if refreshing else DriftResponse.LEAVE
 
 
-def _element_kind(collection: str, after: Value) -> DriftKind:
-    if collection == "labels":
-        return DriftKind.METADATA
-    if after is None:
-        return DriftKind.AVAILABILITY if collection == "aliases" else DriftKind.ACCESS_NARROWED
-    return DriftKind.ACCESS_WIDENED
+def _ended(resource: ResourceState, live: Observation, context: DriftContext) -> bool:
+    """Whether the key works no more because its own end has come."""
+    end = resource.attributes.get("expires_at")
+    stopped = live.state in (KeyState.SUSPENDED, KeyState.DEACTIVATED)
+    over = isinstance(end, str) and parse_instant(end, end=True) <= context.now
+    return over and stopped and live.attributes.get("expires_at") == end
 
 
-def _kind(
-    name: str, applied: Value, now: Value, resource: ResourceState, context: DriftContext
-) -> DriftKind:
-    if name == "policy":
-        grants: Value = {}
-        rows = context.view.rows(
-            resource.provider, (applied, grants, "active"), (now, grants, "active")
-        )
-        widened = any(row[4] for row in rows)
-        return DriftKind.ACCESS_WIDENED if widened else DriftKind.ACCESS_NARROWED
-    if name == "state" and now in (KeyState.COMPROMISED, KeyState.DESTROYED):
-        return DriftKind.DESTRUCTIVE
-    return _KINDS.get(name, DriftKind.METADATA)
+def _grant_over(terms: Value, context: DriftContext) -> bool:
+    end = grant_end(terms)
+    return end is not None and end <= context.now
+
+
+def _declared(path: str, wanted: Wanted | None) -> tuple[Value, bool]:
+    """What the declaration says of a path, and whether it says anything."""
+    name, _, element = path.partition(":")
+    if wanted is None or name not in wanted.attributes:
+        return None, False
+    value = wanted.attributes[name]
+    if not element:
+        return value, True
+    parts = elements(value)
+    return parts.get(element), element in parts
 
 
 def _response(
@@ -206,20 +241,23 @@ def _response(
     """What this plan does about the drift of one path."""
     if context.accepting:
         return DriftResponse.ACCEPT
-    if wanted is None or context.observe:
-        return DriftResponse.REPORT if context.observe else DriftResponse.LEAVE
+    if context.observe:
+        return DriftResponse.OBSERVE
+    if wanted is None:
+        return DriftResponse.LEAVE
     name, _, element = path.partition(":")
-    declared = wanted.attributes.get(name)
-    if element:
-        declared = elements(declared).get(element)
-    elif name not in wanted.attributes:
+    declared, _ = _declared(path, wanted)
+    if not element and name not in wanted.attributes:
         return DriftResponse.LEAVE
     if declared == live:
         return DriftResponse.AGREED
-    if _left_alone(wanted.key, name):
-        return DriftResponse.REPORT
-    return DriftResponse.REVERT
+    return _left_alone(wanted.key, name) or DriftResponse.REVERT
 
 
-def _left_alone(key: DesiredKey, name: str) -> bool:
-    return key.lifecycle.manage is Manage.OBSERVE or reports_only(key) or ignored(key, name)
+def _left_alone(key: DesiredKey, name: str) -> DriftResponse | None:
+    """Why the key's lifecycle leaves it as it is, if it does."""
+    if key.lifecycle.manage is Manage.OBSERVE:
+        return DriftResponse.OBSERVE
+    if ignored(key, name):
+        return DriftResponse.IGNORE
+    return DriftResponse.REPORT if reports_only(key) else None

@@ -91,6 +91,8 @@ class DriftKind(StrEnum):
     AVAILABILITY = "availability"
     ACCESS_NARROWED = "access narrowed"
     METADATA = "metadata"
+    UNMANAGED = "unmanaged"  # a key that nobody declared: no drift by itself
+    NORMALISATION = "normalisation"  # another spelling of the same: never drift
 
 
 class DriftResponse(StrEnum):
@@ -98,6 +100,8 @@ class DriftResponse(StrEnum):
 
     REVERT = "revert"  # puts it back
     REPORT = "report"  # leaves it alone, as `lifecycle.on_drift` says
+    IGNORE = "ignore"  # leaves it alone, as `lifecycle.ignore_changes` says
+    OBSERVE = "observe"  # leaves it alone: the key or the whole stack is only observed
     LEAVE = "leave"  # not managed: said, never changed
     ACCEPT = "accept"  # refresh-only: the state takes it over
     AGREED = "agreed"  # the declaration says the same by now
@@ -106,7 +110,10 @@ class DriftResponse(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DriftItem:
-    """One attribute that is not as keyplan left it. `applied` is from the state, `live` is now."""
+    """One attribute that is not as keyplan left it. `applied` is from the state, `live` is now.
+
+    `declared` is what the declaration says, where `written` says that it says anything.
+    """
 
     address: Address
     provider: str
@@ -116,6 +123,8 @@ class DriftItem:
     kind: DriftKind
     response: DriftResponse
     position: Position | None = None
+    declared: Value = None
+    written: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,14 +123,17 @@ def _advice(item: DriftItem) -> list[str]:
         case DriftResponse.REVERT:
             return _keep(item)
         case DriftResponse.REPORT:
-            undo = entry(INDENT, "to undo it", "write `lifecycle: {on_drift: revert}` and apply")
-            return _keep(item) + undo
+            return _keep(item) + entry(INDENT, "to undo it", "keyplan drift --remediate")
+        case DriftResponse.IGNORE:
+            return entry(INDENT, "to undo it", "take it out of `ignore_changes` and apply")
         case DriftResponse.LEAVE:
             return entry(INDENT, "to manage it", "declare the value that it should have")
         case DriftResponse.BLOCK if item.kind is DriftKind.VANISHED:
             text = "restore the key, or name it under `removed` with `mode: forget`"
             return entry(INDENT, "next", text)
         case DriftResponse.BLOCK | DriftResponse.ACCEPT | DriftResponse.AGREED:
+            return []
+        case DriftResponse.OBSERVE:
             return []
 
 

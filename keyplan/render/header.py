@@ -16,6 +16,8 @@ from keyplan.render.words import irreversible_text
 _DRIFT_WORDS = {
     DriftResponse.REVERT: "this plan puts it back",
     DriftResponse.REPORT: "this plan leaves it so",
+    DriftResponse.IGNORE: "ignored, this plan leaves it so",
+    DriftResponse.OBSERVE: "only observed, left alone",
     DriftResponse.LEAVE: "not managed, left alone",
     DriftResponse.ACCEPT: "the state takes it over",
     DriftResponse.BLOCK: "a person must decide first",

@@ -36,6 +36,8 @@ MARKS: dict[Action, str] = {
 RESPONSES: dict[DriftResponse, str] = {
     DriftResponse.REVERT: "puts it back",
     DriftResponse.REPORT: "does nothing (lifecycle.on_drift: report)",
+    DriftResponse.IGNORE: "does nothing (lifecycle.ignore_changes)",
+    DriftResponse.OBSERVE: "does nothing (only observed)",
     DriftResponse.LEAVE: "does nothing (not managed)",
     DriftResponse.ACCEPT: "writes it to the state and changes no key",
     DriftResponse.AGREED: "does nothing: the declaration says the same by now",

@@ -20,7 +20,7 @@ from keyplan.model.operations import (
     SetAttribute,
     SetOwner,
 )
-from keyplan.model.resources import Lifecycle, OnDrift
+from keyplan.model.resources import Lifecycle, Manage, OnDrift
 from keyplan.plans.changes import DriftKind, DriftResponse, Reason
 from keyplan.plans.plan import PlanMode
 from keyplan.testing.bench import Bench, key, policy
@@ -111,16 +111,22 @@ def test_what_is_not_managed_may_change(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "lifecycle",
-    [Lifecycle(on_drift=OnDrift.REPORT), Lifecycle(ignore_changes=frozenset({"description"}))],
-    ids=["report", "ignore_changes"],
+    ("lifecycle", "response"),
+    [
+        (Lifecycle(on_drift=OnDrift.REPORT), DriftResponse.REPORT),
+        (Lifecycle(ignore_changes=frozenset({"description"})), DriftResponse.IGNORE),
+        (Lifecycle(manage=Manage.OBSERVE), DriftResponse.OBSERVE),
+    ],
+    ids=["report", "ignore_changes", "observe"],
 )
-def test_drift_can_be_reported_and_left_alone(bench: Bench, lifecycle: Lifecycle) -> None:
+def test_drift_can_be_reported_and_left_alone(
+    bench: Bench, lifecycle: Lifecycle, response: DriftResponse
+) -> None:
+    bench.converge(declared())
     calm = declared(lifecycle=lifecycle)
-    bench.converge(calm)
     bench.behind(SetAttribute(A, "description", "d", "e"))
     plan = bench.plan(calm)
-    assert [item.response for item in plan.drift] == [DriftResponse.REPORT]
+    assert [item.response for item in plan.drift] == [response]
     assert plan.steps == ()
 
 
