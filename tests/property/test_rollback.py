@@ -37,9 +37,9 @@ FIXED = frozenset({"scope"})
 
 
 @st.composite
-def changes(draw: st.DrawFn, provider: str = "fake") -> Change:
+def changes(draw: st.DrawFn, provider: str = "fake", places: Sequence[str] = ()) -> Change:
     """A stack before and after somebody edited it: keys and attributes come and go."""
-    stack = draw(stacks(max_keys=6, provider=provider))
+    stack = draw(stacks(max_keys=6, provider=provider, places=places))
     parents = {key.parent for key in stack.keys}
     leaving = draw(st.lists(st.sampled_from([key.name for key in stack.keys]), unique=True))
     gone = [name for name in leaving if name not in parents]
