@@ -147,6 +147,22 @@ def test_a_run_that_died_is_closed_and_taken_back(keyplan: Run, stack: Path) -> 
     assert "key.payments" not in left.out
 
 
+def test_a_step_that_cannot_be_decided_keeps_the_run_open(keyplan: Run, stack: Path) -> None:
+    assert keyplan("apply", "--auto-approve").code == 0
+    _edit(stack)
+    _die(stack, 1, "apply", "--auto-approve", "--parallelism", "1")
+    file = stack / "keyplan.yaml"
+    there = file.read_text()
+    file.write_text(there.replace(".keyplan/hsm.db", ".keyplan/other.db"))
+    refused = keyplan("rollback", "--auto-approve")
+    assert refused.code == 1
+    assert "cannot be decided" in refused.out
+    assert "The run stays open" in refused.out
+    assert "Rollback complete" not in refused.out
+    file.write_text(there)
+    assert keyplan("rollback", "--auto-approve").code == 0
+
+
 def test_a_rollback_that_died_goes_on(keyplan: Run, stack: Path) -> None:
     before = (stack / "keyplan.yaml").read_text()
     run = _changed(keyplan, stack)
