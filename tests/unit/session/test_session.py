@@ -272,3 +272,23 @@ def test_what_keeps_a_provider_from_opening(error: Exception, kind: type, words:
         open_session(ProviderBlock("fake"), Closed(), CONTEXT)  # type: ignore[arg-type]
     assert words in str(caught.value)
     assert "1234" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["k", "arn:x:key/k-1", "k-1", "alias/acme/a", "arn:x:alias/acme/a"]
+)
+def test_a_key_may_be_asked_for_by_other_names_that_it_confirms(name: str) -> None:
+    seen = _seen(arn="arn:x:key/k-1", key_id="k-1", aliases=["acme/a"])
+    session = _session(fake_plugin(), read=lambda _: {name: seen})
+    assert session.read([name]) == {name: seen}
+
+
+def test_a_provider_that_paces_itself_is_not_held_back() -> None:
+    waits = {}
+    for paces in (False, True):
+        plugin = fake_plugin(rates={"find_alias": 0.01}, paces_itself=paces)
+        session = _session(plugin)
+        for _ in range(3):
+            session.find_alias("a")
+        waits[paces] = sum(plugin.clock.slept)
+    assert waits[True] == 0 < waits[False]
