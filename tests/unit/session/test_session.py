@@ -278,7 +278,8 @@ def test_what_keeps_a_provider_from_opening(error: Exception, kind: type, words:
     "name", ["k", "arn:x:key/k-1", "k-1", "alias/acme/a", "arn:x:alias/acme/a"]
 )
 def test_a_key_may_be_asked_for_by_other_names_that_it_confirms(name: str) -> None:
-    seen = _seen(arn="arn:x:key/k-1", key_id="k-1", aliases=["acme/a"])
+    names = {"arn": "arn:x:key/k-1", "key_id": "k-1", "aliases": ["acme/a"]}
+    seen = Observation("k", {"state": "active", **names})
     session = _session(fake_plugin(), read=lambda _: {name: seen})
     assert session.read([name]) == {name: seen}
 
