@@ -35,6 +35,7 @@ from keyplan.planning.pacing import pace_of_reading, pace_of_steps
 from keyplan.planning.performable import unsupported
 from keyplan.planning.refresh import RefreshedState, assume, refresh
 from keyplan.planning.refreshonly import accept_drift
+from keyplan.planning.remediating import covered, reduced, reverting
 from keyplan.planning.replicas import Primaries, hold_primaries, misplaced, primaries
 from keyplan.planning.retire import Leaving, diff_leaving, removal_of
 from keyplan.planning.selection import select
@@ -102,13 +103,14 @@ def make_plan(
     *,
     options: PlanOptions,
     context: PlanContext,
+    world: RefreshedState | None = None,
 ) -> Plan:
-    """Plan the way from the world to the declaration.
+    """Plan the way from the world to the declaration; `world` if it was read already.
 
     Raises `PlanningError` where no plan can be made at all; what a person must decide
     is a finding of level error in the plan.
     """
-    inputs, first_findings = _gather(graph, snapshot, sessions, options, context)
+    inputs, first_findings = _gather(graph, snapshot, sessions, options, context, world=world)
     state, world = inputs.state, inputs.world
     compared = _compare(inputs)
     steps = _steps(inputs, compared.diffs)
@@ -136,7 +138,9 @@ def make_plan(
             *proof.findings,
         ),
         brakes=brakes_of(graph, state, steps, changes),
-        outputs=output_changes(graph, state, world.live, options.mode),
+        outputs=()
+        if options.remediating
+        else output_changes(graph, state, world.live, options.mode),
         due=compared.due,
         lockout=lockout_line(proof, inputs.view, inputs.capabilities),
         keys=len(frozenset(graph.keys) | frozenset(state.resources)),
@@ -159,19 +163,23 @@ def _gather(
     sessions: Mapping[str, ProviderSession],
     options: PlanOptions,
     context: PlanContext,
+    *,
+    world: RefreshedState | None,
 ) -> tuple[_Inputs, list[Finding]]:
     """Read the world and work out what is wanted; findings about the declaration alone."""
     relocation = relocate(snapshot.state, graph.moved, graph.keys)
     state = relocation.state
     known = frozenset(graph.keys) | frozenset(state.resources)
     chosen = select(known, _dependencies(graph, state), options)
-    if options.refresh:
+    if world is None and options.refresh:
         world = refresh(graph, state, sessions, parallelism=options.parallelism)
-    else:
+    elif world is None:
         world = assume(state)
     plugins = {instance: session.located for instance, session in sessions.items()}
     declared = [key for key in graph.keys.values() if key.address in chosen]
     wanted, uncompiled = want(declared, plugins, world.live, context.now)
+    if options.remediating:
+        wanted = reverting(wanted)
     inputs = _Inputs(
         graph=graph,
         state=state,
@@ -192,6 +200,8 @@ def _gather(
         options=options,
         context=context,
     )
+    if options.remediating:
+        return inputs, []  # what is wrong with other keys must not stand in the way
     findings = [
         *relocation.findings,
         *uncompiled,
@@ -236,24 +246,37 @@ def _compare(inputs: _Inputs) -> _Compared:
         return _Compared(accept_drift(drift, inputs.state, inputs.world.live), drift)
     results = dict(_results(inputs))
     found = {address: result.diff for address, result in results.items() if result.diff}
+    if inputs.options.remediating:
+        blocked = {a for a, result in results.items() if any(f.blocks for f in result.findings)}
+        return _remedies(inputs, {a: d for a, d in found.items() if a not in blocked}, drift)
     protected_by = protectors(inputs.state, found)
-    held, later = hold_primaries(
+    diffs, held, later = hold_primaries(
         without_moved_aliases(found, _awaited_aliases(inputs)),
         inputs.state,
         inputs.world.live,
         inputs.primaries,
     )
-    families = hold_parents(held, inputs.state, protected_by, inputs.context.now)
+    families = hold_parents(diffs, inputs.state, protected_by, inputs.context.now)
     diffs = with_renames(families.diffs, inputs.relocation)
     findings = [finding for result in results.values() for finding in result.findings]
     declared = () if inputs.options.mode is PlanMode.DESTROY else inputs.graph.keys
     findings += orphans(found, inputs.state, protected_by, declared=declared)
     findings += out_of_use(found, inputs.world.live)
     findings += misplaced(found, inputs.world.live, inputs.primaries)
-    due = {due for result in results.values() for due in result.due}
+    due = {due for address, result in results.items() if address not in held for due in result.due}
     due |= {*families.due, *later}
     ordered = sorted(due, key=lambda item: (item.at, item.address, item.what))
     return _Compared(diffs, drift, tuple(findings), tuple(ordered))
+
+
+def _remedies(
+    inputs: _Inputs, found: Mapping[Address, KeyDiff], drift: tuple[DriftItem, ...]
+) -> _Compared:
+    """Only what undoes drift; keys that are about to get another address wait for that."""
+    renamed = inputs.relocation.renames
+    diffs = reduced({a: d for a, d in found.items() if a not in renamed}, inputs.capabilities)
+    done = covered(diffs)
+    return _Compared(diffs, tuple(item for item in drift if (item.address, item.path) in done))
 
 
 def _drift(inputs: _Inputs) -> Iterable[DriftItem]:

@@ -159,9 +159,13 @@ def hold_primaries(
     state: State,
     live: Mapping[Address, Observation],
     now: Primaries,
-) -> tuple[dict[Address, KeyDiff], tuple[Due, ...]]:
-    """The diffs, with primaries suspended at most while any of their replicas is there."""
+) -> tuple[dict[Address, KeyDiff], frozenset[Address], tuple[Due, ...]]:
+    """The diffs, with primaries suspended at most while any of their replicas is there.
+
+    Also which those are, and when they go on.
+    """
     result = dict(diffs)
+    held: set[Address] = set()
     due: list[Due] = []
     families = _families(state.resources.keys() & live.keys())
     for root, members in families.items():
@@ -173,6 +177,7 @@ def hold_primaries(
         others = [member for member in members if member != last]
         if diff is None or not others or not any(_ends(intent) for intent in diff.intents):
             continue
+        held.add(last)
         kept = replace(
             diff,
             action=Action.UPDATE,
@@ -186,7 +191,7 @@ def hold_primaries(
         ends = [ends_of(member, diffs.get(member), state) for member in others]
         if known := [end for end in ends if end]:
             due.append(Due(last, "deletion is scheduled", parse_instant(max(known))))
-    return result, tuple(due)
+    return result, frozenset(held), tuple(due)
 
 
 def _families(members: Collection[Address]) -> dict[Address, list[Address]]:

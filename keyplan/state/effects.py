@@ -85,7 +85,7 @@ def symbolic(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
             facts = _facts(operation)
             return replace(resource, owner=owner, attributes={**facts, **attributes})
         case ReplicateKey(owner=owner, attributes=attributes):
-            facts = {"state": KeyState.ACTIVE.value}
+            facts = {**resource.attributes, "state": KeyState.ACTIVE.value}
             return replace(resource, owner=owner, attributes={**facts, **attributes})
         case ScheduleDeletion() | CancelDeletion():
             return _set(resource, "state", KeyState.SUSPENDED.value)

@@ -53,6 +53,9 @@ from keyplan.state.entries import (
 from keyplan.state.model import Phase, ResourceState, State
 from keyplan.state.reading import decode_state
 
+_SAME = frozenset({"usage", "algorithm", "protection", "multi_region"})
+"""What a replica is made with is what its primary was made with."""
+
 CLOSED_RUNS = 100
 """How many ids of closed runs a state keeps, newest last."""
 
@@ -219,7 +222,15 @@ class _Run:
     def _subject(self, started: StepStarted, entry: StepSucceeded) -> ResourceState:
         """The key that the step is about: a new one, or one that the state holds."""
         target = started.operation.target
-        if isinstance(started.operation, CreateKey | ReplicateKey | AdoptKey):
+        if isinstance(started.operation, ReplicateKey):
+            known = self.resources.get(started.operation.primary)
+            same = (
+                {name: known.attributes[name] for name in _SAME & known.attributes.keys()}
+                if known
+                else {}
+            )
+            return ResourceState(target, started.provider, entry.id, same)
+        if isinstance(started.operation, CreateKey | AdoptKey):
             return ResourceState(target, started.provider, entry.id, {})
         if target not in self.resources:
             raise _misplaced(entry, f"the state does not hold {target}", run=self.head.run)

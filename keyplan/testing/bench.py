@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from keyplan.applying.known import Known
+from keyplan.applying.reading_back import read_back
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
 from keyplan.model.keys import Relation, Tier, Usage
@@ -217,6 +218,7 @@ class Bench:
             if isinstance(operation, AdoptKey):
                 seen = self.sessions[step.provider].read([operation.id])[operation.id]
                 entries.append(Verified(step.address, seen))
+        entries += read_back(entries, known, self.sessions)[0]
         entries.append(RunEnded("succeeded", "2027-01-01T00:00:00Z"))
         self.state = fold(self.state, entries)
 

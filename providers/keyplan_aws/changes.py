@@ -35,7 +35,7 @@ from keyplan_aws.attributes import ALIAS, alias_name, rotation_days
 from keyplan_aws.grants import Grant, canonical_grant, observe, request
 from keyplan_aws.marks import Turn
 from keyplan_aws.observing import is_pending, on_demand, state_of
-from keyplan_aws.places import Place, region_of
+from keyplan_aws.places import Place, key_id_of, region_of
 from keyplan_aws.policy.document import to_json
 from keyplan_aws.quotas import ON_DEMAND_ROTATIONS
 from keyplan_aws.reading import resource_tags
@@ -152,7 +152,9 @@ def set_attribute(work: Work, key: str, operation: SetAttribute) -> None:
         case "description":
             work.write("UpdateKeyDescription", KeyId=key, Description=after or "")
         case "rotation" if after is None:
-            work.write("DisableKeyRotation", KeyId=key)
+            work.write(
+                "DisableKeyRotation", region=_rotating_region(work, key), KeyId=key_id_of(key)
+            )
         case "rotation":
             try:
                 days = rotation_days(after)
@@ -163,11 +165,26 @@ def set_attribute(work: Work, key: str, operation: SetAttribute) -> None:
                     why=str(error),
                     operation="EnableKeyRotation",
                 ) from None
-            work.write("EnableKeyRotation", KeyId=key, RotationPeriodInDays=days)
+            region = _rotating_region(work, key)
+            work.write(
+                "EnableKeyRotation",
+                region=region,
+                KeyId=key_id_of(key),
+                RotationPeriodInDays=days,
+            )
         case other:
             raise RejectedError(
                 f"{other} cannot be set on a key of AWS KMS", target=key, operation=operation.name
             )
+
+
+def _rotating_region(work: Work, key: str) -> str:
+    """Where the rotation of a key is set: where its primary is; empty: here."""
+    if not key_id_of(key).startswith("mrk-"):
+        return ""
+    configuration = described(work, key).get("MultiRegionConfiguration") or {}
+    primary = configuration.get("PrimaryKey")
+    return "" if primary is None else region_of(str(primary["Arn"]))
 
 
 def put_policy(work: Work, key: str, operation: PutPolicy, place: Place) -> None:
@@ -334,4 +351,6 @@ def change_primary(work: Work, key: str, before: str, after: str) -> None:
             operation="UpdatePrimaryRegion",
         )
     region = region_of(primary)
-    work.write("UpdatePrimaryRegion", region=region, KeyId=key, PrimaryRegion=region_of(after))
+    work.write(
+        "UpdatePrimaryRegion", region=region, KeyId=key_id_of(key), PrimaryRegion=region_of(after)
+    )
