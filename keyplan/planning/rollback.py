@@ -17,7 +17,7 @@ from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
 from keyplan.model.observations import Observation
 from keyplan.model.principals import Principal
-from keyplan.model.stack import Stack, StackMode
+from keyplan.model.stack import Safety, Stack, StackMode
 from keyplan.planning.access import AccessView, access_changes, policy_stages
 from keyplan.planning.changes import resource_changes
 from keyplan.planning.intents import KeyDiff
@@ -28,8 +28,8 @@ from keyplan.planning.rollback_findings import REMAINS
 from keyplan.planning.rollback_order import steps_of
 from keyplan.planning.rollback_past import Present, Run
 from keyplan.planning.rollback_undo import Undoing, undo
-from keyplan.plans.changes import OutputChange
-from keyplan.plans.findings import Finding
+from keyplan.plans.changes import OutputChange, ResourceChange
+from keyplan.plans.findings import Brake, Finding
 from keyplan.plans.plan import Plan, PlanMode, Step
 from keyplan.rules.lockout import LockoutProof, prove_no_lockout
 from keyplan.rules.safety import Effects, brakes
@@ -121,18 +121,7 @@ def make_rollback_plan(
         refs=_refs(run, snapshot.state, steps),
         access=access_changes(_existing(diffs), view),
         findings=(*undoing.findings, *unsupported(steps, capabilities), *proof.findings),
-        brakes=brakes(
-            steps,
-            Effects(
-                actions={change.address: change.action for change in changes},
-                roots=_roots(run.before, run.after, snapshot.state),
-                existing=sum(
-                    item.phase is Phase.LIVE for item in snapshot.state.resources.values()
-                ),
-                lineage=snapshot.state.lineage,
-            ),
-            stack.safety,
-        ),
+        brakes=_brakes(run, snapshot.state, steps, changes, stack.safety),
         outputs=_outputs(run, snapshot.state),
         lockout=_lockout_line(proof),
         keys=len(live),
@@ -213,6 +202,23 @@ def _refs(run: Run, state: State, steps: Sequence[Step]) -> dict[Address, str]:
 def _existing(diffs: Mapping[Address, KeyDiff]) -> list[KeyDiff]:
     """The differences of keys that somebody may use."""
     return [diff for diff in diffs.values() if diff.live is not None]
+
+
+def _brakes(
+    run: Run,
+    state: State,
+    steps: Sequence[Step],
+    changes: Sequence[ResourceChange],
+    safety: Safety,
+) -> tuple[Brake, ...]:
+    """Those of any plan; a key that was a root before or after the run is one."""
+    effects = Effects(
+        actions={change.address: change.action for change in changes},
+        roots=_roots(run.before, run.after, state),
+        existing=sum(item.phase is Phase.LIVE for item in state.resources.values()),
+        lineage=state.lineage,
+    )
+    return brakes(steps, effects, safety)
 
 
 def _roots(*states: State) -> frozenset[Address]:
