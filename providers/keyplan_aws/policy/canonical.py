@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from keyplan.model.canonical import canonical_json
 from keyplan.model.values import Value
-from keyplan_aws.policy.document import ACCOUNT, collapsed, fields, statements, texts
+from keyplan_aws.policy.document import ACCOUNT, collapsed, fields, malformed, statements, texts
 from keyplan_aws.policy.operators import parse_operator, spell_value
 from keyplan_aws.policy.patterns import covers, has_wildcard, tidy
 from keyplan_aws.policy.principals import ANYONE, spelled
@@ -67,7 +67,7 @@ def _canonical(text: str, account: str | None) -> Value:
     document = json.loads(text)
     atoms: dict[tuple[str, str, Item], set[tuple[Item, Item]]] = defaultdict(set)
     for statement in statements(document):
-        effect = texts(statement.get("Effect"))[:1] or ["Allow"]
+        effect = _effect(statement)
         condition = canonical_json(_condition(statement.get("Condition"), account))
         about = {
             (action, resource)
@@ -75,14 +75,14 @@ def _canonical(text: str, account: str | None) -> Value:
             for resource in _items(statement, "Resource", tidy)
         }
         for principal in _principals(statement, account) if about else ():
-            atoms[effect[0].capitalize(), condition, principal] |= about
+            atoms[effect, condition, principal] |= about
     grouped: dict[tuple[str, str, _Body], set[Item]] = defaultdict(set)
-    for (effect_name, condition, principal), about in atoms.items():
+    for (effect, condition, principal), about in atoms.items():
         for body in _bodies(_undominated(about)):
-            grouped[effect_name, condition, body].add(principal)
+            grouped[effect, condition, body].add(principal)
     written = [
-        _statement(effect_name, condition, body, principal)
-        for (effect_name, condition, body), named in grouped.items()
+        _statement(effect, condition, body, principal)
+        for (effect, condition, body), named in grouped.items()
         for principal in _together(named)
     ]
     written.sort(key=_place)
@@ -103,6 +103,13 @@ def _versioned(document: Mapping[str, Any], written: list[Value]) -> Value:
 
 
 # -- parts of a statement ----------------------------------------------------------------
+
+
+def _effect(statement: Mapping[str, Any]) -> str:
+    effect = str(statement.get("Effect")).capitalize()
+    if effect not in ("Allow", "Deny"):
+        malformed("a statement neither allows nor denies")
+    return effect
 
 
 def _items(statement: Mapping[str, Any], field: str, spell: Callable[[str], str]) -> list[Item]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from typing import Any, NoReturn
 
 from keyplan.errors import RejectedError
@@ -29,7 +30,7 @@ def parse(text: str) -> Value:
     """A policy text as a value. Raises `RejectedError` for what is no JSON object."""
     try:
         document: Value = json.loads(
-            text, object_pairs_hook=_no_repetition, parse_constant=_no_number
+            text, object_pairs_hook=_no_repetition, parse_constant=_no_number, parse_float=_finite
         )
     except ValueError as error:
         malformed(f"it is not JSON: {error}")
@@ -129,6 +130,11 @@ def _no_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"{twice!r} stands twice in one object")
     return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if isfinite(number) else _no_number(text)
 
 
 def _no_number(name: str) -> NoReturn:

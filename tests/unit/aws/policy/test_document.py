@@ -53,6 +53,7 @@ def test_nothing_is_sent_before_the_account_is_known() -> None:
         ('{"Statement": [], "Statement": []}', "stands twice"),
         ("[" * 200_000, "nested too deeply"),
         ('{"Statement": NaN}', "NaN is no number"),
+        ('{"Statement": 1e999}', "1e999 is no number"),
     ],
 )
 def test_what_is_no_policy_text_is_refused(text: str, why: str) -> None:
