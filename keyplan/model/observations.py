@@ -15,6 +15,9 @@ from keyplan.model.canonical import digest
 from keyplan.model.keys import KeyState
 from keyplan.model.values import Value
 
+SPELLINGS = "spellings"
+"""How the service spells some attributes: other words for the same are noted, and no change."""
+
 
 def grant_name(element: str) -> str:
     """The name that a grant was given: `batch` for `batch~2`, an older one beside the newest."""
@@ -48,9 +51,10 @@ class Observation:
     `attributes` are canonical; among them `state` (a `KeyState`) and whatever the
     provider calls it by (`arn`, `serial`); `manager` is `customer`, or who else manages the
     key, such as the service itself; `principal_ids` maps identities to the service's own ids
-    of them. `deletion_at` is set while deletion is pending, `rotates_at` where the service
-    rotates the key itself and says when. Aliases and grants are reported whole: the core
-    decides which are foreign.
+    of them; `spellings` maps an attribute to a digest of its text as the service has it.
+    `deletion_at` is set while deletion is pending, `rotates_at` where the service rotates
+    the key itself and says when. Aliases and grants are reported whole: the core decides
+    which are foreign.
     """
 
     id: str
@@ -77,7 +81,9 @@ class Observation:
         return digest(
             {
                 "id": self.id,
-                "attributes": dict(self.attributes),
+                "attributes": {
+                    name: value for name, value in self.attributes.items() if name != SPELLINGS
+                },
                 "owner": [self.owner.stack, self.owner.token] if self.owner else None,
                 "versions": [[version.number, version.state.value] for version in self.versions],
                 "pending": self.deletion_at is not None,

@@ -12,7 +12,8 @@ class PlanOptions:
     """Options of `keyplan plan`.
 
     `targets` and `excludes` are addresses or patterns with `*`; at most one of the two
-    is given. Without `refresh` the state stands for the world.
+    is given. Without `refresh` the state stands for the world. With `remediating` only
+    drift is put back, and nothing else is done (`keyplan drift --remediate`).
     """
 
     mode: PlanMode = PlanMode.NORMAL
@@ -20,3 +21,4 @@ class PlanOptions:
     excludes: tuple[str, ...] = ()
     refresh: bool = True
     parallelism: int = 10
+    remediating: bool = False

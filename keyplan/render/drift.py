@@ -6,13 +6,16 @@ an attribute that keyplan does not manage is said to have changed and is never t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from keyplan.model.address import Address
 from keyplan.model.values import Value
 from keyplan.plans.changes import DriftItem, DriftKind, DriftResponse
+from keyplan.plans.drift import Drifted
 from keyplan.plans.plan import PlanMode
 from keyplan.render.attributes import COLUMN, INDENT, explained
+from keyplan.render.explain import Explainer
 from keyplan.render.fold import fold
 from keyplan.render.layout import clean, count, entry, paragraph, with_right
 from keyplan.render.values import attribute_text, grant_text, is_long, policy_change, text_of
@@ -38,9 +41,21 @@ class DriftedKey:
 def drifted_keys(items: tuple[DriftItem, ...]) -> tuple[DriftedKey, ...]:
     """Drift by key, the worst key first."""
     found: dict[Address, list[DriftItem]] = {}
-    for item in sorted(items, key=lambda item: (_SEVERITY[item.kind], item.address, item.path)):
+    for item in sorted(items, key=_rank):
         found.setdefault(item.address, []).append(item)
     return tuple(DriftedKey(address, tuple(group)) for address, group in found.items())
+
+
+def drifted_groups(entries: Iterable[Drifted]) -> tuple[tuple[Drifted, ...], ...]:
+    """The entries of a report by key, the worst key first."""
+    found: dict[Address, list[Drifted]] = {}
+    for entry_ in sorted(entries, key=lambda one: _rank(one.item)):
+        found.setdefault(entry_.item.address, []).append(entry_)
+    return tuple(tuple(group) for group in found.values())
+
+
+def _rank(item: DriftItem) -> tuple[int, Address, str]:
+    return (_SEVERITY[item.kind], item.address, item.path)
 
 
 def drift_section(view: PlanView) -> list[str]:
@@ -82,7 +97,7 @@ def _key_lines(view: PlanView, key: DriftedKey) -> list[str]:
     head = paragraph(f"! {clean(key.address)}", 2, 6)
     lines = with_right(head, view.facts_text(key.address, key.worst.provider))
     for item in key.items:
-        lines += _item_lines(view, item)
+        lines += changed_lines(item, view.explainer)
     answers = dict.fromkeys(item.response for item in key.items)
     for response in answers:
         of_it = [item for item in key.items if item.response is response]
@@ -95,10 +110,15 @@ def _key_lines(view: PlanView, key: DriftedKey) -> list[str]:
     return lines
 
 
-def _item_lines(view: PlanView, item: DriftItem) -> list[str]:
+def changed_lines(item: DriftItem, explainer: Explainer) -> list[str]:
+    """What changed: the attribute, its old and its new value."""
     name, _, element = item.path.partition(":")
     if item.kind is DriftKind.VANISHED:
         return entry(INDENT, "key", "in the state, and not at the provider any more")
+    if item.path == "deletion_at" and item.live is not None:
+        return entry(
+            INDENT, "deletion", f"scheduled by somebody; it can be saved until {item.live}"
+        )
     if element:
         show = grant_text if name == "grants" else text_of
         return entry(INDENT, name, f"{element}: {_pair(show(item.applied), show(item.live))}")
@@ -109,7 +129,7 @@ def _item_lines(view: PlanView, item: DriftItem) -> list[str]:
             INDENT, name, _pair(attribute_text(name, item.applied), attribute_text(name, item.live))
         )
     if is_long(item.applied) or is_long(item.live):
-        found = view.explainer.explain(item.applied, item.live)
+        found = explainer.explain(item.applied, item.live)
         lines += explained(found, COLUMN) if found else []
     return lines
 

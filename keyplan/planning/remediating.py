@@ -1,0 +1,135 @@
+"""Reducing a plan to what undoes drift: `keyplan drift --remediate`.
+
+Rules: a drifted attribute that is declared goes back to what was declared and applied,
+also where `lifecycle.on_drift` only reports; a state only where it is written. Only what
+itself can be undone exactly is done: no key is made, destroyed, rescued or taken from
+another stack, and nothing is done that only the declaration or time asks for. What is
+left is said by the report, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from keyplan.model.address import Address
+from keyplan.model.inverses import Grade
+from keyplan.model.resources import Manage, OnDrift
+from keyplan.planning.intents import Intent, KeyDiff, Mark, Move, TakeAlias
+from keyplan.planning.lower import lower
+from keyplan.planning.touching import paths_of
+from keyplan.planning.wanted import Wanted
+from keyplan.plans.changes import Action, Reason
+from keyplan.plans.ways_back import way_back
+from keyplan.sdk.capabilities import Capabilities
+from keyplan.state.model import Phase
+
+
+def reverting(wanted: Mapping[Address, Wanted]) -> dict[Address, Wanted]:
+    """What is wanted, with drift put back wherever a key is managed at all."""
+    return {
+        address: replace(
+            item,
+            key=replace(item.key, lifecycle=replace(item.key.lifecycle, on_drift=OnDrift.REVERT)),
+        )
+        for address, item in wanted.items()
+        if item.key.lifecycle.manage is Manage.FULL
+    }
+
+
+def reduced(
+    diffs: Mapping[Address, KeyDiff], capabilities: Mapping[str, Capabilities]
+) -> dict[Address, KeyDiff]:
+    """Of each key that is live only what drifted and can be put back exactly."""
+    found: dict[Address, KeyDiff] = {}
+    for address, diff in diffs.items():
+        least = _drifted(diff)
+        if least is not None:
+            least = _exact(least, capabilities[diff.provider])
+        if least is not None:
+            found[address] = least
+    return found
+
+
+def covered(diffs: Mapping[Address, KeyDiff]) -> frozenset[tuple[Address, str]]:
+    """Every key and path that reduced diffs put back."""
+    return frozenset(
+        (address, path)
+        for address, diff in diffs.items()
+        for path in (
+            *(change.path for change in diff.attributes),
+            *(path for intent in diff.intents for path in _paths(intent)),
+        )
+    )
+
+
+def _drifted(diff: KeyDiff) -> KeyDiff | None:
+    """The part of a diff that is there because somebody changed the key."""
+    if diff.action is not Action.UPDATE or diff.resource is None or diff.live is None:
+        return None
+    if diff.resource.phase is not Phase.LIVE or diff.live.deletion_at is not None:
+        return None
+    attributes = tuple(change for change in diff.attributes if change.reason is Reason.DRIFT)
+    paths = {change.path for change in attributes}
+    intents = tuple(intent for intent in diff.intents if _undoes(intent, paths, diff))
+    return _with(diff, replace(diff, attributes=attributes, intents=intents))
+
+
+def _undoes(intent: Intent, paths: set[str], diff: KeyDiff) -> bool:
+    match intent:
+        case Move(reason=reason):
+            return reason is Reason.DRIFT
+        case TakeAlias(alias):
+            return f"aliases:{alias}" in paths
+        case Mark(before, after):
+            ours = diff.resource is not None and diff.resource.owner == after
+            return before is None and ours
+        case _:
+            return False
+
+
+def _with(whole: KeyDiff, part: KeyDiff) -> KeyDiff | None:
+    """The part without anything that only the state would keep; `None` if nothing is left."""
+    only = replace(
+        part,
+        reason=Reason.DRIFT,
+        recorded=(),
+        manage=(),
+        unmanage=(),
+        dependencies=None,
+        notes=(),
+        resource=whole.resource,
+    )
+    return only if only.has_work else None
+
+
+def _exact(diff: KeyDiff, capabilities: Capabilities) -> KeyDiff | None:
+    """The diff without each path one of whose operations cannot be undone exactly."""
+    refused = {
+        path
+        for draft in lower(diff, capabilities)
+        if way_back(draft.operation, capabilities).grade is not Grade.EXACT
+        for path in paths_of(draft.operation)
+    }
+    if not refused:
+        return diff
+    kept = replace(
+        diff,
+        attributes=tuple(change for change in diff.attributes if change.path not in refused),
+        intents=tuple(
+            intent for intent in diff.intents if not refused.intersection(_paths(intent))
+        ),
+    )
+    return kept if kept.has_work else None
+
+
+def _paths(intent: Intent) -> Iterator[str]:
+    match intent:
+        case Move():
+            yield "state"
+        case TakeAlias(alias):
+            yield f"aliases:{alias}"
+        case Mark():
+            yield "mark"
+        case _:
+            return
