@@ -24,6 +24,7 @@ BUILT_IN: Final = {
     "plan": ("keyplan.cli.plan", "Show what would change, and who gains or loses access."),
     "apply": ("keyplan.cli.apply", "Perform a saved plan, or plan, show, ask and apply."),
     "destroy": ("keyplan.cli.destroy", "Plan and apply the destruction of every key."),
+    "drift": ("keyplan.cli.drift", "Find what was changed outside keyplan, and put it back."),
     "resume": ("keyplan.cli.resume", "Finish a run that was interrupted."),
     "discover": ("keyplan.cli.discover", "Find the keys that nobody declared, and declare them."),
     "import": ("keyplan.cli.import_", "Take over one existing key under a declared address."),

@@ -32,6 +32,7 @@ _QUESTION = {
     "apply": "Do you want to perform these changes?",
     "destroy": "Do you really want to destroy these keys?",
     "rollback": "Do you want to take these changes back?",
+    "drift": "Do you want to put these changes back?",
 }
 
 

@@ -7,7 +7,7 @@ screen. More than twenty keys that are alike fold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from keyplan.model.inverses import Grade
 from keyplan.model.timing import format_date
@@ -223,3 +223,20 @@ def _next(report: DriftReport) -> list[str]:
     if report.strays:
         return ["", "Next: keyplan discover    shows how they could be declared"]
     return []
+
+
+def left_text(report: DriftReport, left: Sequence[Drifted]) -> str:
+    """What `--remediate` did not touch, and why; ending with a line end."""
+    if not report.drifted:
+        lines = ["No drift. There is nothing to put back."]
+    elif not left:
+        lines = ["Nothing is left: all drift was put back."]
+    else:
+        lines = ["", f"Left as it is: {count(len(left), 'deviation')}", ""]
+        folded = fold(left, lambda entry: (entry.item.path.partition(":")[0], entry.left))
+        for one in folded.shown:
+            head = f"! {one.item.address} {one.item.path or 'key'} ({one.item.kind.value})"
+            lines += [*paragraph(head, 2, 4), *paragraph(one.left, INDENT)]
+        for (path, why), more in folded.more.items():
+            lines += paragraph(f"! {count(more, 'more key')}, {path}: {why}", 2, 4)
+    return "\n".join(lines) + "\n"
