@@ -1,28 +1,21 @@
-"""Operations on a key that exists. Each is done once, and recognised when it was done.
+"""Operations on a key itself. Each is done once, and recognised when it was done.
 
 Rules: where AWS answers "done" twice (disable a disabled key), the call is simply made;
-where it would do something more (a second rotation), or do it to somebody else's
-(another key's alias), the key is looked at first. The state of a key is looked at before
+where it would do something more, the key is looked at first. The state of a key is looked at before
 it is changed: what is pending deletion is only ever brought back by cancelling that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from keyplan.errors import ConflictError, NotFoundError, QuotaError, RejectedError
+from keyplan.errors import RejectedError
 from keyplan.model.keys import TRANSITIONS, KeyState
-from keyplan.model.observations import grant_name
 from keyplan.model.operations import (
     ChangeState,
-    CreateGrant,
     PutLabels,
     PutPolicy,
-    RevokeGrant,
-    RotateKey,
     ScheduleDeletion,
     SetAttribute,
     SetOwner,
@@ -31,13 +24,10 @@ from keyplan.model.timing import parse_duration
 from keyplan.model.values import Value
 from keyplan_aws import marks
 from keyplan_aws.api import Work
-from keyplan_aws.attributes import ALIAS, alias_name, rotation_days
-from keyplan_aws.grants import Grant, canonical_grant, observe, request
-from keyplan_aws.marks import Turn
-from keyplan_aws.observing import is_pending, on_demand, state_of
+from keyplan_aws.attributes import rotation_days
+from keyplan_aws.observing import is_pending, state_of
 from keyplan_aws.places import Place, key_id_of, region_of
 from keyplan_aws.policy.document import to_json
-from keyplan_aws.quotas import ON_DEMAND_ROTATIONS
 from keyplan_aws.reading import resource_tags
 
 _WINDOW = range(7, 31)
@@ -210,147 +200,3 @@ def default_policy(place: Place) -> Value:
             }
         ],
     }
-
-
-# -- grants ------------------------------------------------------------------------------
-
-
-def create_grant(work: Work, key: str, operation: CreateGrant) -> None:
-    """Give the grant, unless it is there with these terms. Its token is not kept."""
-    wanted = request(operation.grant, operation.terms)
-    if not _matching(work, key, operation):
-        work.write("CreateGrant", KeyId=key, **wanted)
-
-
-def revoke_grant(work: Work, key: str, operation: RevokeGrant) -> None:
-    """Take back the grant of that name with these terms, or the foreign one of that id."""
-    for grant in _matching(work, key, operation):
-        with suppress(NotFoundError):  # somebody retired it in between
-            work.write("RevokeGrant", KeyId=key, GrantId=grant.id)
-
-
-def _matching(work: Work, key: str, operation: CreateGrant | RevokeGrant) -> list[Grant]:
-    terms = canonical_grant(operation.terms)
-    return [
-        grant
-        for grant in _grants(work, key)
-        if operation.grant == grant.id
-        or (grant_name(operation.grant) == grant.name and grant.terms == terms)
-    ]
-
-
-def _grants(work: Work, key: str) -> list[Grant]:
-    return observe(work.pages("ListGrants", "Grants", KeyId=key, Limit=100))
-
-
-# -- names -------------------------------------------------------------------------------
-
-
-def create_alias(work: Work, key: str, alias: str) -> None:
-    """Give the key a name that nothing has; one that it has already is no failure."""
-    name = f"{ALIAS}{alias_name(alias)}"
-    try:
-        work.write("CreateAlias", AliasName=name, TargetKeyId=key)
-    except ConflictError as error:
-        if alias_target(work, alias) != key:
-            raise ConflictError(
-                f"the alias {alias_name(alias)} points to another key",
-                target=key,
-                why=error.why,
-                advice="Choose another name, or move the alias from the key that has it.",
-                operation="CreateAlias",
-                request_id=error.request_id,
-            ) from None
-
-
-def move_alias(work: Work, key: str, alias: str, source: str) -> None:
-    """Point a name at the key instead of `source`, in one call."""
-    now = alias_target(work, alias)
-    if now == key:
-        return
-    if now != source:
-        raise ConflictError(
-            f"the alias {alias_name(alias)} is not where it was",
-            target=key,
-            why=f"It points to {now or 'nothing'}, not to {source}.",
-            advice="Plan again.",
-            operation="UpdateAlias",
-        )
-    work.write("UpdateAlias", AliasName=f"{ALIAS}{alias_name(alias)}", TargetKeyId=key)
-
-
-def delete_alias(work: Work, key: str, alias: str) -> None:
-    """Take a name off the key; one that points elsewhere by now is not the key's any more."""
-    described(work, key)
-    if alias_target(work, alias) == key:
-        work.write("DeleteAlias", AliasName=f"{ALIAS}{alias_name(alias)}")
-
-
-def alias_target(work: Work, alias: str) -> str | None:
-    """The key id of the key that an alias points to."""
-    try:
-        answer = work.read("DescribeKey", KeyId=f"{ALIAS}{alias_name(alias)}")
-    except NotFoundError:
-        return None
-    return str(answer["KeyMetadata"]["KeyId"])
-
-
-# -- versions and places -----------------------------------------------------------------
-
-
-def rotate_key(work: Work, key: str, operation: RotateKey) -> None:
-    """Rotate on demand, unless the version is there. The tag is written before the rotation."""
-    described(work, key)
-    tags = resource_tags(work, key)
-    rotations = list(work.pages("ListKeyRotations", "Rotations", KeyId=key))
-    count = len(on_demand(rotations, work.read("GetKeyRotationStatus", KeyId=key)))
-    turn = Turn.parse(tags.get(marks.VERSION))
-    latest = turn.latest(count) if turn else 1
-    if latest >= operation.version:
-        return
-    if latest + 1 != operation.version:
-        raise ConflictError(
-            f"the key has version {latest}: version {operation.version} cannot follow",
-            target=key,
-            advice="Plan again.",
-            operation="RotateKeyOnDemand",
-        )
-    if count >= ON_DEMAND_ROTATIONS:
-        raise QuotaError(
-            f"the key was rotated on demand {count} times, and may not be again",
-            target=key,
-            why=f"AWS allows {ON_DEMAND_ROTATIONS} in a key's life, and does not raise it.",
-            advice="Let it rotate by itself, or move to a new key.",
-            operation="RotateKeyOnDemand",
-        )
-    wanted = Turn(operation.version, count)
-    if turn != wanted:
-        mark: Mapping[str, str] = {marks.VERSION: str(wanted)}
-        work.write("TagResource", KeyId=key, Tags=marks.tag_list(mark))
-    work.write("RotateKeyOnDemand", KeyId=key)
-
-
-def change_primary(work: Work, key: str, before: str, after: str) -> None:
-    """Make `after` the primary instead of `before`, both ARNs; asked where the primary is."""
-    configuration = described(work, key).get("MultiRegionConfiguration")
-    if configuration is None or not region_of(after):
-        raise RejectedError(
-            "the primary cannot be changed",
-            target=key,
-            why="The key is in one Region only.",
-            operation="UpdatePrimaryRegion",
-        )
-    primary = str(configuration["PrimaryKey"]["Arn"])
-    if primary == after:
-        return
-    if primary != before:
-        raise ConflictError(
-            f"the primary is {primary}, not {before}",
-            target=key,
-            advice="Plan again.",
-            operation="UpdatePrimaryRegion",
-        )
-    region = region_of(primary)
-    work.write(
-        "UpdatePrimaryRegion", region=region, KeyId=key_id_of(key), PrimaryRegion=region_of(after)
-    )

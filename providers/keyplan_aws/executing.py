@@ -34,7 +34,7 @@ from keyplan.model.operations import (
     SetAttribute,
     SetOwner,
 )
-from keyplan_aws import changes
+from keyplan_aws import changes, naming, versions
 from keyplan_aws.api import Api, Work
 from keyplan_aws.creation import create_key, replicate_key
 from keyplan_aws.places import Place
@@ -83,19 +83,19 @@ def change(  # noqa: C901  (one arm per member of the union)
         case PutPolicy():
             changes.put_policy(work, key, operation, here)
         case CreateGrant():
-            changes.create_grant(work, key, operation)
+            naming.create_grant(work, key, operation)
         case RevokeGrant():
-            changes.revoke_grant(work, key, operation)
+            naming.revoke_grant(work, key, operation)
         case CreateAlias(alias=alias):
-            changes.create_alias(work, key, alias)
+            naming.create_alias(work, key, alias)
         case MoveAlias(alias=alias, source=source):
-            changes.move_alias(work, key, alias, bound(source))
+            naming.move_alias(work, key, alias, bound(source))
         case DeleteAlias(alias=alias):
-            changes.delete_alias(work, key, alias)
+            naming.delete_alias(work, key, alias)
         case RotateKey():
-            changes.rotate_key(work, key, operation)
+            versions.rotate_key(work, key, operation)
         case ChangePrimary(before=before, after=after):
-            changes.change_primary(work, key, here.arn(bound(before)), here.arn(bound(after)))
+            versions.change_primary(work, key, here.arn(bound(before)), here.arn(bound(after)))
         case (
             CreateKey()
             | ReplicateKey()

@@ -7,11 +7,13 @@ only after every key that it does not know has been asked at KMS itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from keyplan.errors import ConflictError, DeniedError, NotFoundError, RejectedError
 from keyplan_aws import marks
 from keyplan_aws.api import Api, Work
+from keyplan_aws.manifest import THREADS
 from keyplan_aws.reading import resource_tags
 
 PAGE = 100
@@ -50,15 +52,21 @@ def search(api: Api, token: str) -> str | None:
         marked = _marked(work)
     except (DeniedError, RejectedError):
         marked = frozenset()
-    for key in _all_keys(work):
-        if key["KeyArn"] in marked:
-            continue
-        try:
-            if resource_tags(work, key["KeyId"]).get(marks.TOKEN) == token:
-                return str(key["KeyArn"])
-        except (DeniedError, NotFoundError):
-            continue  # nobody's we could have made: a create that may tag may read tags
-    return None
+    keys = [key for key in _all_keys(work) if key["KeyArn"] not in marked]
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="aws-find") as pool:
+        tokens = pool.map(lambda key: _token_of(api, key["KeyId"]), keys)
+        return next(
+            (str(key["KeyArn"]) for key, own in zip(keys, tokens, strict=True) if own == token),
+            None,
+        )
+
+
+def _token_of(api: Api, key: str) -> str | None:
+    """The token that a key carries; none that keyplan made, if its tags may not be read."""
+    try:
+        return resource_tags(api.work(key), key).get(marks.TOKEN)
+    except (DeniedError, NotFoundError):
+        return None
 
 
 def key_page(api: Api, cursor: str | None) -> tuple[list[str], str | None]:

@@ -19,16 +19,19 @@ from keyplan.model.values import Value
 from keyplan.sdk.provider import Bindings, Identity, OpenContext, Outcome, Page
 from keyplan_aws import finding
 from keyplan_aws.api import Api
-from keyplan_aws.changes import alias_target
 from keyplan_aws.clients import Clients
 from keyplan_aws.executing import CREATES, WRITES_TAGS, change, create
 from keyplan_aws.manifest import THREADS
+from keyplan_aws.naming import alias_target
 from keyplan_aws.pacing import Clock, Pace
 from keyplan_aws.places import Place, stable_principal
 from keyplan_aws.policy.canonical import canonical_policy
 from keyplan_aws.quotas import QUOTAS
 from keyplan_aws.reading import Reader, not_visible_yet
 from keyplan_aws.settings import AwsSettings
+
+VISIBLE_AFTER = (0.5, 1.0, 2.0, 4.0)
+"""Waits, in seconds, for keys that this connection has just made; then they are left out."""
 
 SETTLING = 300.0
 """Seconds after its creation in which a key that is not found is not visible yet."""
@@ -94,9 +97,12 @@ class AwsProvider:
             return {}
         self.identify()
         found = self._reader.read(ids, self._tagged)
-        for key in ids:
-            if key not in found and self._is_new(key):
-                raise not_visible_yet(NotFoundError("", operation="DescribeKey"), key)
+        for wait in VISIBLE_AFTER:
+            hidden = [key for key in ids if key not in found and self._is_new(key)]
+            if not hidden:
+                break
+            self._clock.sleep(wait)
+            found |= self._reader.read(hidden, self._tagged)
         return found
 
     def scan(self, cursor: str | None = None) -> Page:

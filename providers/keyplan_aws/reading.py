@@ -30,6 +30,9 @@ from keyplan_aws.policy.document import parse
 FEW = 20
 """Up to so many keys are asked for one by one."""
 
+HALF_VISIBLE = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""Waits, in seconds, for a key that was described and then is not found."""
+
 _ARNS = 100
 """Keys per call of the tagging API."""
 
@@ -76,6 +79,20 @@ class Reader:
     # -- one key -------------------------------------------------------------------------
 
     def _one(
+        self,
+        key: str,
+        aliases: Mapping[str, list[str]] | None,
+        tags: Mapping[str, Tags] | None,
+    ) -> Observation | None:
+        """One key; again, if parts of AWS do not know yet what others do."""
+        for wait in HALF_VISIBLE:
+            try:
+                return self._read_one(key, aliases, tags)
+            except HalfVisibleError:
+                self._api.clock.sleep(wait)
+        return self._read_one(key, aliases, tags)
+
+    def _read_one(
         self,
         key: str,
         aliases: Mapping[str, list[str]] | None,
@@ -218,9 +235,13 @@ def _seen(arn: str) -> Iterator[None]:
         raise not_visible_yet(error, arn) from None
 
 
-def not_visible_yet(error: ProviderError, target: str) -> TransientError:
+class HalfVisibleError(TransientError):
+    """Something is not visible everywhere yet."""
+
+
+def not_visible_yet(error: ProviderError, target: str) -> HalfVisibleError:
     """AWS KMS is eventually consistent: usually seconds, sometimes minutes."""
-    return TransientError(
+    return HalfVisibleError(
         "the key is not visible everywhere yet",
         target=target,
         why=error.why,

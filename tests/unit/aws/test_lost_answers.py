@@ -230,3 +230,20 @@ def test_a_new_key_that_is_not_visible_yet_is_transient(bench: Bench) -> None:
     with pytest.raises(KeyplanError) as gone:
         bench.do(operation)
     assert not isinstance(gone.value, TransientError)
+
+
+def test_a_key_that_is_not_visible_everywhere_is_waited_for(bench: Bench) -> None:
+    bench.double.world.lag = 1
+    arn = bench.create()
+    seen = bench.look()
+    assert seen.id == arn
+    assert bench.clock.slept, "it waited in between"
+
+
+def test_a_key_that_stays_invisible_is_left_out_and_others_are_not(bench: Bench) -> None:
+    bench.create(KEY)
+    bench.double.world.lag = 1000
+    bench.create(OTHER)
+    found = bench.provider.read(list(bench.ids.values()))
+    assert list(found) == [bench.ids[KEY]]
+    assert sum(bench.clock.slept) < 60
