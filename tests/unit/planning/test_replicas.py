@@ -27,6 +27,9 @@ from keyplan.model.operations import (
 from keyplan.plans.changes import Action, DriftKind
 from keyplan.plans.plan import Plan
 from keyplan.plans.planfile import read_plan, write_plan
+from keyplan.render.options import TextOptions
+from keyplan.render.plan_json import plan_document
+from keyplan.render.text import plan_text
 from keyplan.testing.bench import Bench, destroyable, key, policy, replica
 from keyplan.testing.fake import fake_plugin
 
@@ -329,3 +332,13 @@ def test_steps_on_a_replica_rest_on_what_was_seen_there(bench: Bench) -> None:
     expected = {step.address: step.expects for step in plan.steps}
     assert expected == {KEY: bench.live(KEY).fingerprint, DR: bench.live(DR).fingerprint}
     assert {type(step.operation) for step in plan.steps} == {SetAttribute}
+
+
+def test_machines_see_a_replica_as_a_resource_of_its_own(bench: Bench) -> None:
+    plan = bench.plan(*both())
+    primary, there = plan_document(plan)["resource_changes"]
+    assert (primary["type"], primary["name"]) == ("key", "k")
+    assert (there["type"], there["name"], there["index"]) == ("key_replica", "k", "dr")
+    assert (there["provider_name"], there["change"]["actions"]) == ("fake.dr", ["create"])
+    lines = plan_text(plan, TextOptions()).splitlines()
+    assert next(line for line in lines if line.startswith("    + ")).startswith(f"    + {DR}")
