@@ -54,6 +54,19 @@ OPERATIONS = frozenset.union(*USE.values()) | ADMINISTER | AUDIT | {"export"}
 GROUPS = frozenset({"use", "administer", "audit"})
 
 
+def possible(usage: Usage, *, public_key: bool = True) -> frozenset[str]:
+    """Every operation that a key of that usage can have: its own use, and what is no use at all.
+
+    To some services a wrapping key is one that encrypts, and they say so when they are asked.
+    """
+    own = USE[usage] | (USE[Usage.ENCRYPT] if usage is Usage.WRAP else frozenset())
+    own |= {"get_public_key"} if public_key else frozenset()
+    return (OPERATIONS - _USES) | own
+
+
+_USES = frozenset.union(*USE.values())
+
+
 def expand(operations: Iterable[str], usage: Usage) -> frozenset[str]:
     """Groups replaced by what they stand for on a key of that usage."""
     result: set[str] = set()

@@ -1,7 +1,8 @@
 """Who gains and who loses, and the proof that nobody is locked out, for a set of changes.
 
 Rules: access is computed from the providers' own policies, before and after; equal
-pairs of policies are compared once, however many keys share them.
+pairs of policies are compared once, however many keys share them. What no key of its usage
+can do (sign with a key that encrypts) is nobody's access, whatever a policy says.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from keyplan.access.atoms import Atom
 from keyplan.access.delta import Change, Reach, delta
 from keyplan.model.address import Address
 from keyplan.model.canonical import canonical_json
-from keyplan.model.keys import KeyState
+from keyplan.model.keys import ALGORITHMS, KeyState, Usage
 from keyplan.model.operations import CreateKey, PutPolicy, ReplicateKey
-from keyplan.model.policies import APPLYING, PROCESSING
+from keyplan.model.policies import APPLYING, OPERATIONS, PROCESSING, possible
 from keyplan.model.principals import Principal
 from keyplan.model.values import Value, has_unknown
 from keyplan.planning.compare import elements, seen
@@ -100,20 +101,35 @@ def access_changes(diffs: Sequence[KeyDiff], view: AccessView) -> tuple[AccessCh
         before, after = _before(diff), _after(diff)
         if before == after or has_unknown(list(after or ())):
             continue
+        senseless = _senseless(diff)
         rows += [
             AccessChange(
                 address=diff.address,
                 provider=diff.provider,
                 principal=principal,
                 name=view.name(diff.provider, principal),
-                operations=operations,
+                operations=left,
                 before=had,
                 after=has,
                 wider=wider,
             )
             for principal, operations, had, has, wider in view.rows(diff.provider, before, after)
+            if (left := tuple(item for item in operations if item not in senseless))
         ]
     return tuple(rows)
+
+
+def _senseless(diff: KeyDiff) -> frozenset[str]:
+    """The operations that no key of this usage can have; none where the usage is not known."""
+    known: dict[str, Value] = dict(diff.live.attributes) if diff.live else {}
+    known |= dict(diff.resource.attributes) if diff.resource else {}
+    if diff.desired and diff.desired.usage:
+        known |= {"usage": diff.desired.usage.value, "algorithm": diff.desired.algorithm}
+    if (usage := known.get("usage")) not in set(Usage):
+        return frozenset()
+    algorithm = ALGORITHMS.get(str(known.get("algorithm")))
+    public_key = algorithm is None or not algorithm.symmetric
+    return OPERATIONS - possible(Usage(str(usage)), public_key=public_key)
 
 
 def _before(diff: KeyDiff) -> _Access:

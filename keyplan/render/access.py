@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from keyplan.model.keys import Usage
-from keyplan.model.policies import ADMINISTER, AUDIT, OPERATIONS, USE
+from keyplan.model.policies import ADMINISTER, AUDIT, OPERATIONS, USE, possible
 from keyplan.plans.changes import AccessChange
 from keyplan.render.layout import LABEL, clean, count, entry, paragraph, some, with_right
 from keyplan.render.reach import reach_of, reach_text
@@ -45,12 +45,14 @@ def access_sections(view: PlanView) -> list[str]:
 def operations_text(operations: Iterable[str], usage: str = "") -> str:
     """`everything`, `use`, `administer`, or the operations by name; a whole group by its own."""
     rest = set(operations)
-    if rest >= OPERATIONS:
-        return "everything"
     parts: list[str] = []
     groups = [("administer", ADMINISTER)]
+    everything = OPERATIONS
     if usage in set(Usage):
         groups.append(("use", USE[Usage(usage)]))
+        everything = possible(Usage(usage), public_key=False)
+    if rest >= everything:
+        return "everything"
     for name, group in groups:
         if rest >= group:
             parts.append(name)

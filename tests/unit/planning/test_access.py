@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from keyplan.model.address import Address
+from keyplan.model.keys import Usage
 from keyplan.model.operations import CreateGrant, RevokeGrant, SetAttribute
+from keyplan.model.policies import ADMINISTER, OPERATIONS, USE
 from keyplan.plans.changes import Reason
 from keyplan.plans.plan import PlanMode
 from keyplan.testing.bench import Bench, key, policy
@@ -89,3 +94,32 @@ def test_a_foreign_grant_can_be_taken_note_of(bench: Bench) -> None:
     bench.perform(bench.plan(ROOT, service(), mode=PlanMode.REFRESH_ONLY))
     assert bench.plan(ROOT, service()).drift == ()
     assert "theirs" in bench.live("key.s").attributes["grants"]
+
+
+@pytest.mark.parametrize(
+    ("usage", "algorithm", "used"),
+    [
+        ("encrypt", "aes-256", {"encrypt", "decrypt", "reencrypt", "generate_data_key"}),
+        ("encrypt", "rsa-3072", {*USE[Usage.ENCRYPT], "get_public_key"}),
+        ("sign", "ec-p256", {"sign", "verify", "get_public_key"}),
+        ("mac", "hmac-sha256", {"generate_mac", "verify_mac"}),
+        # To a service that does not wrap by itself, this one encrypts.
+        ("wrap", "aes-256", {"wrap", "unwrap", *USE[Usage.ENCRYPT]}),
+    ],
+)
+def test_only_what_a_key_of_its_usage_can_do_is_access(
+    bench: Bench, usage: str, algorithm: str, used: set[str]
+) -> None:
+    tier = "root" if usage == "wrap" else "service"
+    declared = key("key.s", tier, usage, algorithm=algorithm, policy=policy(*sorted(OPERATIONS)))
+    (row,) = (row for row in bench.plan(declared).access if row.name == "reader")
+    assert set(row.operations) == used | ADMINISTER | {"export"}
+
+
+def test_a_right_to_do_what_the_key_cannot_is_no_row(bench: Bench) -> None:
+    declared = service()
+    bench.converge(ROOT, declared)
+    senseless = replace(declared, policy=policy("decrypt", "encrypt", "sign"))
+    plan = bench.plan(ROOT, senseless)
+    assert plan.steps
+    assert plan.access == ()
