@@ -58,7 +58,16 @@ def schedule_deletion(work: Work, key: str, operation: ScheduleDeletion) -> None
             why="It is 7 to 30 days, in whole days.",
             operation="ScheduleKeyDeletion",
         )
-    if not is_pending(described(work, key)):
+    metadata = described(work, key)
+    if metadata.get("Origin", "AWS_KMS") != "AWS_KMS":
+        raise RejectedError(
+            "keyplan destroys only keys whose material AWS made",
+            target=key,
+            why=f"The key's origin is {metadata['Origin']}: what else rests on it is not known.",
+            advice="Write `removed: ... mode: forget`, or delete it with AWS's own tools.",
+            operation="ScheduleKeyDeletion",
+        )
+    if not is_pending(metadata):
         work.write("ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=window.days)
 
 
@@ -108,6 +117,7 @@ def change_state(work: Work, key: str, operation: ChangeState) -> None:
 
 def set_owner(work: Work, key: str, operation: SetOwner) -> None:
     """Put keyplan's mark on the key, or take it off."""
+    described(work, key)
     if operation.after is None:
         work.write("UntagResource", KeyId=key, TagKeys=[marks.STACK, marks.TOKEN])
     else:

@@ -27,11 +27,18 @@ from keyplan.errors import (
 )
 from keyplan.model.address import Address
 from keyplan.model.observations import OwnerMark
-from keyplan.model.operations import CreateGrant, CreateKey, ReplicateKey, ScheduleDeletion
+from keyplan.model.operations import (
+    CreateGrant,
+    CreateKey,
+    ReplicateKey,
+    ScheduleDeletion,
+    SetOwner,
+)
 from keyplan.testing.clock import ManualClock
-from keyplan_aws import changes, naming
+from keyplan_aws import naming
 from keyplan_aws.api import READ_TRIES, Api
 from keyplan_aws.creation import create_key, replicate_key
+from keyplan_aws.executing import change
 from keyplan_aws.finding import search
 from keyplan_aws.pacing import Pace
 from keyplan_aws.places import Place
@@ -335,7 +342,20 @@ def test_a_denial_names_the_permission_and_why(wire: Wire, api: Api) -> None:
     )
 
 
-def test_keys_of_aws_are_never_changed(wire: Wire, api: Api) -> None:
+KEY_A = Address("key.a")
+
+
+@pytest.mark.parametrize("operation", [ScheduleDeletion(KEY_A, "7d"), SetOwner(KEY_A, None, OWNER)])
+def test_keys_of_aws_are_never_changed(
+    wire: Wire, api: Api, operation: ScheduleDeletion | SetOwner
+) -> None:
     wire.stub().add_response("describe_key", _metadata(KeyManager="AWS"))
     with pytest.raises(RejectedError, match="managed by AWS"):
-        changes.schedule_deletion(api.work(ARN), KEY, ScheduleDeletion(Address("key.a"), "7d"))
+        change(api.work(ARN), KEY, operation, lambda _: KEY, HERE)
+
+
+@pytest.mark.parametrize("origin", ["EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"])
+def test_keys_with_material_of_others_are_not_destroyed(wire: Wire, api: Api, origin: str) -> None:
+    wire.stub().add_response("describe_key", _metadata(Origin=origin))
+    with pytest.raises(RejectedError, match="whose material AWS made"):
+        change(api.work(ARN), KEY, ScheduleDeletion(KEY_A, "7d"), lambda _: KEY, HERE)
