@@ -35,7 +35,7 @@ from keyplan.planning.pacing import pace_of_reading, pace_of_steps
 from keyplan.planning.performable import unsupported
 from keyplan.planning.refresh import RefreshedState, assume, refresh
 from keyplan.planning.refreshonly import accept_drift
-from keyplan.planning.remediating import covered, reduced, reverting
+from keyplan.planning.remediating import covered, reduced, reverting, suspect
 from keyplan.planning.replicas import Primaries, hold_primaries, misplaced, primaries
 from keyplan.planning.retire import Leaving, diff_leaving, removal_of
 from keyplan.planning.selection import select
@@ -274,7 +274,8 @@ def _remedies(
 ) -> _Compared:
     """Only what undoes drift; keys that are about to get another address wait for that."""
     renamed = inputs.relocation.renames
-    diffs = reduced({a: d for a, d in found.items() if a not in renamed}, inputs.capabilities)
+    staying = {a: d for a, d in found.items() if a not in renamed}
+    diffs = reduced(staying, inputs.capabilities, suspect(drift))
     done = covered(diffs)
     return _Compared(diffs, tuple(item for item in drift if (item.address, item.path) in done))
 

@@ -3,23 +3,25 @@
 Rules: a drifted attribute that is declared goes back to what was declared and applied,
 also where `lifecycle.on_drift` only reports; a state only where it is written. Only what
 itself can be undone exactly is done: no key is made, destroyed, rescued or taken from
-another stack, and nothing is done that only the declaration or time asks for. What is
-left is said by the report, with the reason.
+another stack, and nothing is done that only the declaration or time asks for. A key that
+was suspended while somebody gained access to it stays suspended until that is settled:
+whoever suspended it may have meant just that. What is left is said by the report.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from keyplan.model.address import Address
 from keyplan.model.inverses import Grade
+from keyplan.model.keys import KeyState
 from keyplan.model.resources import Manage, OnDrift
 from keyplan.planning.intents import Intent, KeyDiff, Mark, Move, TakeAlias
 from keyplan.planning.lower import lower
 from keyplan.planning.touching import paths_of
 from keyplan.planning.wanted import Wanted
-from keyplan.plans.changes import Action, Reason
+from keyplan.plans.changes import Action, DriftItem, DriftKind, Reason
 from keyplan.plans.ways_back import way_back
 from keyplan.sdk.capabilities import Capabilities
 from keyplan.state.model import Phase
@@ -37,13 +39,27 @@ def reverting(wanted: Mapping[Address, Wanted]) -> dict[Address, Wanted]:
     }
 
 
+def suspect(drift: Iterable[DriftItem]) -> frozenset[Address]:
+    """Keys to which somebody gained access: not to be enabled in the same breath."""
+    return frozenset(
+        item.address
+        for item in drift
+        if item.kind is DriftKind.ACCESS_WIDENED and item.path != "state"
+    )
+
+
 def reduced(
-    diffs: Mapping[Address, KeyDiff], capabilities: Mapping[str, Capabilities]
+    diffs: Mapping[Address, KeyDiff],
+    capabilities: Mapping[str, Capabilities],
+    suspects: frozenset[Address] = frozenset(),
 ) -> dict[Address, KeyDiff]:
-    """Of each key that is live only what drifted and can be put back exactly."""
+    """Of each key that is live only what drifted and can be put back exactly.
+
+    Of `suspects` none is enabled.
+    """
     found: dict[Address, KeyDiff] = {}
     for address, diff in diffs.items():
-        least = _drifted(diff)
+        least = _drifted(diff, enabling=address not in suspects)
         if least is not None:
             least = _exact(least, capabilities[diff.provider])
         if least is not None:
@@ -63,7 +79,7 @@ def covered(diffs: Mapping[Address, KeyDiff]) -> frozenset[tuple[Address, str]]:
     )
 
 
-def _drifted(diff: KeyDiff) -> KeyDiff | None:
+def _drifted(diff: KeyDiff, *, enabling: bool) -> KeyDiff | None:
     """The part of a diff that is there because somebody changed the key."""
     if diff.action is not Action.UPDATE or diff.resource is None or diff.live is None:
         return None
@@ -71,8 +87,16 @@ def _drifted(diff: KeyDiff) -> KeyDiff | None:
         return None
     attributes = tuple(change for change in diff.attributes if change.reason is Reason.DRIFT)
     paths = {change.path for change in attributes}
-    intents = tuple(intent for intent in diff.intents if _undoes(intent, paths, diff))
+    intents = tuple(
+        intent
+        for intent in diff.intents
+        if _undoes(intent, paths, diff) and (enabling or not _enables(intent))
+    )
     return _with(diff, replace(diff, attributes=attributes, intents=intents))
+
+
+def _enables(intent: Intent) -> bool:
+    return isinstance(intent, Move) and intent.after is KeyState.ACTIVE
 
 
 def _undoes(intent: Intent, paths: set[str], diff: KeyDiff) -> bool:

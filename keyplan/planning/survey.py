@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
+from keyplan.model.keys import KeyState
 from keyplan.model.observations import SPELLINGS, Observation
 from keyplan.model.timing import format_date, parse_instant
 from keyplan.planning.drift_strays import Strays, find_strays
 from keyplan.planning.moving import relocate
 from keyplan.planning.planner import PlanContext, make_plan
 from keyplan.planning.refresh import refresh
+from keyplan.planning.remediating import suspect
 from keyplan.planning.touching import paths_of
 from keyplan.plans.changes import DriftItem, DriftKind, DriftResponse
 from keyplan.plans.drift import Drifted, DriftReport, Repair, Respelt
@@ -93,6 +95,7 @@ def _entries(plan: Plan, remedy: Plan, state: State) -> Iterator[Drifted]:
     by_apply, by_remedy = _repairs(plan.steps), _repairs(remedy.steps)
     severity = {kind: number for number, kind in enumerate(DriftKind)}
     pending = {item.address for item in plan.drift if item.path == "deletion_at" and item.live}
+    suspects = suspect(plan.drift)
     for item in sorted(plan.drift, key=lambda item: (severity[item.kind], item.address, item.path)):
         resource = state.resources[item.address]
         place = (item.address, item.path)
@@ -107,7 +110,8 @@ def _entries(plan: Plan, remedy: Plan, state: State) -> Iterator[Drifted]:
             by_remedy=by_remedy.get(place, ()),
             until=parse_instant(str(item.live)) if _is_ending(item) else None,
         )
-        yield replace(entry, left=_left(entry, dying=item.address in pending))
+        left = _left(entry, dying=item.address in pending, suspected=item.address in suspects)
+        yield replace(entry, left=left)
 
 
 def _repairs(steps: tuple[Step, ...]) -> dict[tuple[Address, str], tuple[Repair, ...]]:
@@ -129,7 +133,7 @@ def _is_ending(item: DriftItem) -> bool:
     return item.path == "deletion_at" and item.live is not None
 
 
-def _left(entry: Drifted, *, dying: bool) -> str:
+def _left(entry: Drifted, *, dying: bool, suspected: bool) -> str:
     """Why `--remediate` does nothing about it; empty where it does."""
     item = entry.item
     if entry.by_remedy:
@@ -148,6 +152,8 @@ def _left(entry: Drifted, *, dying: bool) -> str:
         return "another stack claims the key: keyplan apply --allow takeover"
     if item.written and item.declared != item.applied:
         return "the declaration changed it too: keyplan apply"
+    if suspected and item.path == "state" and item.applied == KeyState.ACTIVE:
+        return "it was suspended while somebody gained access: settle that first"
     return "it cannot be put back so that even that could be undone exactly: keyplan apply"
 
 

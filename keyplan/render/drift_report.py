@@ -23,11 +23,15 @@ from keyplan.render.words import place
 INDENT = 8
 
 _GRADES = {
-    Grade.EXACT: "can be undone exactly",
-    Grade.COMPENSATING: "can be undone in part",
-    Grade.TIME_LIMITED: "can be undone for a time",
-    Grade.NONE: "cannot be undone",
+    Grade.EXACT: "undo: exact",
+    Grade.COMPENSATING: "undo: in part",
+    Grade.TIME_LIMITED: "undo: for a time",
+    Grade.NONE: "undo: NONE",
 }
+
+
+_WRITE = (DriftResponse.REVERT, DriftResponse.REPORT)
+"""Where writing the declaration anew would keep what is there."""
 
 
 def drift_text(
@@ -85,8 +89,8 @@ def _key(group: tuple[Drifted, ...], explainer: Explainer) -> list[str]:
     facts = [first.item.provider, first.tier, first.usage, first.algorithm]
     head = paragraph(f"! {clean(first.item.address)}", 2, 6)
     lines = with_right(head, "   ".join(fact for fact in facts if fact))
-    for drifted in group:
-        lines += _entry(drifted, explainer)
+    for number, drifted in enumerate(group):
+        lines += [*([""] if number else []), *_entry(drifted, explainer)]
     return lines
 
 
@@ -101,16 +105,15 @@ def _entry(drifted: Drifted, explainer: Explainer) -> list[str]:
             text = "as it is now"
         lines += with_right(entry(INDENT, "declared", text), place(item.position))
     for repair in drifted.by_apply or drifted.by_remedy:
-        lines += entry(INDENT, "put right by", repair_text(repair))
+        lines += with_right(entry(INDENT, "repair", repair_text(repair)), _GRADES[repair.undo])
     lines += _keep(item)
     lines += entry(INDENT, "to undo it", undo_text(drifted))
-    return lines
+    return lines + (entry(INDENT, "left", drifted.left) if drifted.left else [])
 
 
 def repair_text(repair: Repair) -> str:
-    """`EnableKey, can be undone exactly`."""
-    what = f"{repair.call} {repair.detail}".strip() if repair.detail else repair.call
-    return f"{what}, {_GRADES[repair.undo]}"
+    """`set key state: suspended -> active`."""
+    return f"{repair.call}: {repair.detail}" if repair.detail else repair.call
 
 
 def keep_text(item: DriftItem) -> str:
@@ -132,17 +135,37 @@ def keep_text(item: DriftItem) -> str:
 
 
 def undo_text(drifted: Drifted) -> str:
-    """The command that undoes it, or why none does."""
+    """What undoes it: a command, or what a person has to do."""
+    item = drifted.item
     if drifted.by_remedy:
         return "keyplan drift --remediate"
-    if drifted.item.kind is DriftKind.VANISHED:
+    if drifted.by_apply:
+        return "keyplan apply"
+    if item.kind is DriftKind.VANISHED:
         return f"restore {clean(drifted.id)} at its provider, if it has a copy"
-    return f"--remediate leaves it: {drifted.left}"
+    if drifted.until is not None:
+        return f"cancel its deletion at the provider before {format_date(drifted.until)}"
+    match item.response:
+        case DriftResponse.IGNORE:
+            return "take it out of `ignore_changes`"
+        case DriftResponse.LEAVE if ":" in item.path:
+            return "take it off at the provider, or declare it"
+        case DriftResponse.LEAVE:
+            return "declare the value that it should have"
+        case DriftResponse.AGREED:
+            return "declare what was applied before"
+        case DriftResponse.OBSERVE:
+            return "change it at the provider"
+        case _:
+            return "keyplan plan shows what stands in the way"
 
 
 def _keep(item: DriftItem) -> list[str]:
     text = keep_text(item)
-    return with_right(entry(INDENT, "to keep it", text), place(item.position)) if text else []
+    if not text:
+        return []
+    lines = entry(INDENT, "to keep it", text)
+    return with_right(lines, place(item.position)) if item.response in _WRITE else lines
 
 
 # -- what nobody declared, and what is only said -----------------------------------------
