@@ -83,6 +83,10 @@ def read_back(
     for address, item in changed.items():
         by_provider.setdefault(item.provider, {})[address] = item
     for provider, items in by_provider.items():
+        if provider not in sessions:
+            why = "it is not declared any more"
+            warnings.append(f"{len(items)} keys of {provider} were not read back: {why}")
+            continue
         try:
             seen = sessions[provider].read([item.id for item in items.values()])
         except KeyplanError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keyplan.applying.recovery import close_open_run
+from keyplan.applying.recovery import close_open_run, finish_open_run
 from keyplan.errors import BusyError, JournalError, UnauthenticatedError
 from keyplan.model.operations import CreateAlias, RecordAttributes, SetAttribute
 from keyplan.plans.recovery import Fate
@@ -185,3 +185,20 @@ def test_steps_that_need_no_call_are_finished() -> None:
 
     assert [step.fate for step in report.steps] == [Fate.DONE]
     assert world.state.resources[key("a")].attributes["tier"] == "data"
+
+
+def test_a_provider_that_is_gone_keeps_no_run_open_for_ever() -> None:
+    world = World()
+    world.apply(world.plan([create("a")]))
+    world.service.faults.add(FaultKind.CRASH_AFTER, "set_attribute")
+    with pytest.raises(SimulatedCrash):
+        world.apply(world.plan([SetAttribute(key("a"), "description", None, "x")]))
+    world.medium.lease = None
+    assert not finish_open_run(world.store(), {}, clock=world.clock).closed
+
+    report = finish_open_run(world.store(), {}, clock=world.clock, accept=True)
+
+    assert report.closed
+    assert [step.fate for step in report.steps] == [Fate.ACCEPTED]
+    assert report.warnings == ("1 keys of fake were not read back: it is not declared any more",)
+    assert world.snapshot.open_run is None
