@@ -54,7 +54,10 @@ from keyplan.state.entries import Entry, StepStarted, StepSucceeded, Verified
 
 @dataclass(slots=True)
 class Unread:
-    """A key that the run changed and nobody described. `last` is the latest write to each facet."""
+    """A key that the run changed and nobody described. `last` is the latest write to each facet.
+
+    `id` is empty where no entry has it.
+    """
 
     provider: str
     id: str
@@ -81,7 +84,9 @@ def read_back(
         if address not in changed and key_id and provider:
             changed[address] = Unread(provider, key_id)
     for address, item in changed.items():
-        by_provider.setdefault(item.provider, {})[address] = item
+        item.id = item.id or known.id_of(address) or ""
+        if item.id:
+            by_provider.setdefault(item.provider, {})[address] = item
     for provider, items in by_provider.items():
         if provider not in sessions:
             why = "it is not declared any more"
@@ -122,6 +127,10 @@ def unread(entries: Iterable[Entry]) -> dict[Address, Unread]:
 def _note(found: dict[Address, Unread], started: StepStarted, done: StepSucceeded) -> None:
     operation = started.operation
     address = operation.target
+    if isinstance(operation, MoveAlias):  # the key that had it was changed, too
+        robbed = found.setdefault(operation.source, Unread(started.provider, ""))
+        lost = DeleteAlias(operation.source, operation.alias)
+        robbed.last[_facet(lost)] = lost
     match operation:
         case DestroyKey() | ForgetKey():
             found.pop(address, None)

@@ -11,6 +11,7 @@ from keyplan.model.operations import (
     CreateGrant,
     DestroyKey,
     ForgetKey,
+    MoveAlias,
     Operation,
     RecordAttributes,
     RevokeGrant,
@@ -42,6 +43,20 @@ def test_only_what_nobody_described_is_read() -> None:
     assert not unread(_run((CreateAlias(A, "x"), None), (CreateAlias(A, "y"), SEEN)))
     assert set(unread(_run((CreateAlias(A, "x"), SEEN), (CreateAlias(A, "y"), None)))) == {A}
     assert set(unread(_run((AdoptKey(A, "id-a"), None)))) == {A}
+
+
+def test_the_key_that_lost_its_alias_is_read_too() -> None:
+    moved = _run((MoveAlias(A, "x", B), SEEN))
+    assert set(unread(moved)) == {B}
+    assert set(unread([*moved, Verified(B, SEEN)])) == set()
+    plugin = fake_plugin()
+    key_id = plugin.service().plant()
+    state = State("l", resources={B: ResourceState(B, "fake", key_id, {"state": "active"})})
+    sessions = {"fake": instance(plugin)}
+    verified, warnings = read_back(moved, Known(state, sessions), sessions)
+    assert [(item.address, item.observation.id) for item in verified] == [(B, key_id)]
+    assert warnings == []
+    assert read_back(moved, Known(State("l"), sessions), sessions) == ([], [])
 
 
 def test_what_is_gone_or_was_not_touched_is_not_read() -> None:
