@@ -17,6 +17,7 @@ from keyplan.planning.wanted import (
     IDENTITY,
     is_one_way,
     is_recorded,
+    only_named_otherwise,
 )
 from keyplan.plans.changes import AttributeChange, Reason
 from keyplan.sdk.capabilities import Capabilities
@@ -61,11 +62,12 @@ def changed_records(
 ) -> Iterator[AttributeChange]:
     """Recorded attributes that differ from the state: updates that need no call."""
     for name, value in wanted.items():
-        if name in IDENTITY or name == "state" or ignored(key, name):
+        before = resource.attributes.get(name)
+        fixed = name in IDENTITY and not only_named_otherwise(capabilities, name, before, value)
+        if fixed or name == "state" or ignored(key, name):
             continue
         if not is_recorded(capabilities, name):
             continue
-        before = resource.attributes.get(name)
         if before != value and capabilities.attributes.get(name) is not None:
             yield AttributeChange(name, before, value, recorded=True)
 

@@ -14,7 +14,7 @@ from keyplan.model.observations import Observation
 from keyplan.model.resources import DesiredKey
 from keyplan.model.values import Value
 from keyplan.planning.compare import seen
-from keyplan.planning.wanted import IDENTITY, is_recorded
+from keyplan.planning.wanted import IDENTITY, is_recorded, only_named_otherwise
 from keyplan.plans.findings import Finding
 from keyplan.sdk.capabilities import Capabilities, Mutability
 from keyplan.state.model import ResourceState
@@ -41,6 +41,8 @@ def fixed_violations(
         prior = resource.attributes.get(name)
         before = prior if is_recorded(capabilities, name) else seen(name, resource, live)
         if before is None or before == wanted[name]:
+            continue
+        if only_named_otherwise(capabilities, name, before, wanted[name]):
             continue
         if name == "protection" and _at_least(before, wanted[name]):
             continue

@@ -66,6 +66,19 @@ def is_recorded(capabilities: Capabilities, name: str) -> bool:
     return facts is None or facts.reading is Reading.RECORDED
 
 
+_PROTECTING = frozenset({"encrypt", "wrap"})
+
+
+def only_named_otherwise(
+    capabilities: Capabilities, name: str, before: Value, after: Value
+) -> bool:
+    """Whether two usages are one to the service, which records what it cannot tell apart.
+
+    Wrapping a key is encrypting it, so a service may have no word of its own for it.
+    """
+    return name == "usage" and is_recorded(capabilities, name) and {before, after} == _PROTECTING
+
+
 def is_one_way(capabilities: Capabilities, name: str) -> bool:
     """Whether the service never takes an attribute back."""
     facts = capabilities.attributes.get(name)

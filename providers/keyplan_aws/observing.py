@@ -115,12 +115,10 @@ def _identity(metadata: Mapping[str, Any]) -> dict[str, Value]:
         "manager": str(metadata.get("KeyManager", "CUSTOMER")).lower(),
         "origin": origin,
         "algorithm": algorithm_of(spec),
+        "usage": usage_of(str(metadata.get("KeyUsage", "ENCRYPT_DECRYPT"))),
         "protection": _PROTECTIONS.get(origin, "hsm"),
         "multi_region": bool(metadata.get("MultiRegion", False)),
     }
-    usage = usage_of(spec, str(metadata.get("KeyUsage", "ENCRYPT_DECRYPT")))
-    if usage is not None:
-        found["usage"] = usage
     if metadata.get("CustomKeyStoreId"):
         found["custom_key_store"] = str(metadata["CustomKeyStoreId"])
     if metadata.get("ValidTo"):

@@ -94,11 +94,6 @@ def algorithm_of(spec: str) -> str:
     return _ALGORITHMS.get(spec) or spec.lower().replace("_", "-")
 
 
-def usage_of(spec: str, key_usage: str) -> str | None:
-    """The neutral usage of a key, where AWS tells it.
-
-    A symmetric key that encrypts may be one that wraps: to AWS they are the same.
-    """
-    if spec == "SYMMETRIC_DEFAULT":
-        return None
+def usage_of(key_usage: str) -> str:
+    """The neutral usage of a key; one that wraps is, to AWS, one that encrypts."""
     return next((name for name, own in KEY_USAGES.items() if own == key_usage), key_usage.lower())

@@ -212,8 +212,8 @@ def test_a_key_of_a_spec_without_a_name_is_observed() -> None:
     assert seen.attributes["usage"] == "encapsulate_decapsulate"
 
 
-def test_a_symmetric_key_may_be_for_wrapping_and_is_not_guessed() -> None:
-    assert "usage" not in _seen().attributes
+def test_a_key_that_wraps_reads_back_as_one_that_encrypts() -> None:
+    assert _seen().attributes["usage"] == "encrypt"
     assert _seen(KeySpec="RSA_2048").attributes["usage"] == "encrypt"
 
 
