@@ -7,7 +7,9 @@ invariant never reaches the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import groupby
 from typing import Protocol, TypeVar
 
 from keyplan.errors import StateError
@@ -79,13 +81,14 @@ def load_snapshot(store: ReadableStore, *, new_lineage: Callable[[], str]) -> St
     that the marks it left on keys stay ours, or with `new_lineage()`, a fresh UUID.
     Raises `StateError`, `JournalError`, `StoreError`.
     """
+    open_logs, closed_logs = store.open_logs(), store.closed_logs()  # see `check_newest`
     blob = store.load()
     state = None if blob is None else decode_state(blob.content)
     if state is not None:
         verify(state)
-    check_newest(store, state)
+    check_newest(store, state, closed_logs)
     closed = () if state is None else state.closed_runs
-    runs = (log for log in store.open_logs() if not log.startswith(KEYRING))
+    runs = (log for log in open_logs if not log.startswith(KEYRING))
     open_run = min((log for log in runs if log not in closed), default=None)
     if state is None:
         begun = None if open_run is None else _lineage(store.read_log(open_run), open_run)
@@ -102,9 +105,13 @@ _MEANT = (
 )
 
 
-def check_newest(store: ReadableStore, state: State | None) -> None:
-    """Raise `StateError` if the newest closed journal was not folded into the state."""
-    found = _newest(store, () if state is None else state.closed_runs)
+def check_newest(store: ReadableStore, state: State | None, closed_logs: Sequence[str]) -> None:
+    """Raise `StateError` if the newest closed journal was not folded into the state.
+
+    The journals must have been listed before the state was read: a run that ends in between
+    is then in the state, and never in journals that the state does not know.
+    """
+    found = _newest(store, closed_logs, set() if state is None else set(state.closed_runs))
     if found is None:
         return
     newest, head = found
@@ -130,23 +137,33 @@ def check_newest(store: ReadableStore, state: State | None) -> None:
         )
 
 
-def _newest(store: ReadableStore, closed: Collection[str]) -> tuple[str, RunStarted] | None:
-    """The newest closed run that did anything, unless the state holds it.
+def _newest(
+    store: ReadableStore, logs: Sequence[str], closed: AbstractSet[str]
+) -> tuple[str, RunStarted] | None:
+    """The newest closed run that did anything, unless the state holds it or a newer one.
 
     Names of runs sort by the second in which they began; within one, serials tell.
     """
-    runs = [log for log in store.closed_logs() if not log.startswith(KEYRING)]
-    heads = []
-    for run in runs:
-        if run[:_SECOND] != runs[-1][:_SECOND] or run in closed:
-            continue
-        entries = read_journal(store.read_log(run), run=run).entries
-        if entries and isinstance(entries[0], RunStarted) and isinstance(entries[-1], RunEnded):
-            heads.append((entries[0].serial, run, entries[0]))
-    if not heads:
-        return None
-    _, newest, head = max(heads, key=lambda item: item[0])
-    return newest, head
+    runs = sorted((log for log in logs if not log.startswith(KEYRING)), reverse=True)
+    for _, group in groupby(runs, key=lambda run: run[:_SECOND]):
+        same_second = list(group)
+        heads = [
+            (run, head)
+            for run in same_second
+            if run not in closed and (head := _ended(store.read_log(run), run)) is not None
+        ]
+        if heads:
+            return max(heads, key=lambda item: item[1].serial)
+        if not closed.isdisjoint(same_second):
+            return None
+    return None
+
+
+def _ended(journal: bytes, run: str) -> RunStarted | None:
+    """How a run began that ended; one that broke off before it did anything did not."""
+    entries = read_journal(journal, run=run).entries
+    head = entries[0] if entries else None
+    return head if isinstance(head, RunStarted) and isinstance(entries[-1], RunEnded) else None
 
 
 def restoring(serial: int) -> str:

@@ -118,13 +118,14 @@ def check_state(workspace: Workspace) -> list[Problem]:
 
 
 def _present(store: Store, problems: list[Problem]) -> State | None:
+    closed_logs = store.closed_logs()
     blob = store.load()
     state: State | None = None
     try:
         if blob is not None:
             state = decode_state(blob.content)
             verify(state)
-        check_newest(store, state)
+        check_newest(store, state, closed_logs)
     except StateError as error:
         problems.insert(0, Problem("state", f"{error.what}. {error.why}".strip(), error.advice))
         return None

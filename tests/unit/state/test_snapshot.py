@@ -24,6 +24,7 @@ class Store:
     blob: Blob | None = None
     logs: dict[str, bytes] = field(default_factory=dict)
     archived: list[str] = field(default_factory=list)
+    closed: dict[str, bytes] = field(default_factory=dict)
 
     def load(self) -> Blob | None:
         return self.blob
@@ -32,10 +33,10 @@ class Store:
         return sorted(self.logs)
 
     def closed_logs(self) -> list[str]:
-        return []
+        return sorted(self.closed)
 
     def read_log(self, log: str) -> bytes:
-        return self.logs[log]
+        return {**self.closed, **self.logs}[log]
 
     def append(self, log: str, lines, *, lease: str) -> None:
         self.logs[log] = self.logs.get(log, b"") + b"".join(line + b"\n" for line in lines)
@@ -128,3 +129,39 @@ def test_only_journals_that_the_state_holds_are_archived() -> None:
     archive_closed_runs(store, samples.full_state(), lease="lease")
     assert store.archived == ["run-1", "run-2"]
     assert store.open_logs() == ["run-9"]
+
+
+# -- states that their journals know to be too old ---------------------------------------
+
+
+def closed_run(store: Store, run: str, *, serial: int, ended: bool = True) -> None:
+    writer = JournalWriter(store, "lease", run)
+    writer.append([samples.run_started(run=run, serial=serial)])
+    writer.append([samples.run_ended()] if ended else [], durable=True)
+    store.closed[run] = store.logs.pop(run)
+
+
+def test_a_run_that_never_began_hides_no_older_one() -> None:
+    store = Store()
+    closed_run(store, "20270101T120000Z-aaaaaaaa", serial=0)
+    closed_run(store, "20270101T130000Z-bbbbbbbb", serial=1, ended=False)
+    with pytest.raises(StateError, match="the state is gone"):
+        snapshot_of(store)
+
+
+def test_a_run_that_ends_while_the_state_is_read_makes_it_no_old_one() -> None:
+    run = "20270101T120000Z-aaaaaaaa"
+
+    class Meanwhile(Store):
+        def load(self) -> Blob | None:
+            blob = super().load()
+            if not self.closed:  # another process commits serial 8 and archives its journal
+                closed_run(self, run, serial=7)
+                state = samples.state(serial=8, closed_runs=(run,))
+                self.blob = Blob(encode_state(state, keyplan_version="0.1.0"), "v2")
+            return blob
+
+    state = samples.state(serial=7)
+    store = Meanwhile(Blob(encode_state(state, keyplan_version="0.1.0"), "v1"))
+    assert snapshot_of(store).state.serial == 7
+    assert snapshot_of(store).state.serial == 8
