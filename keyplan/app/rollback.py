@@ -32,6 +32,7 @@ from keyplan.sdk.capabilities import Finding as Search
 from keyplan.state.entries import Entry, StepStarted
 from keyplan.state.history import SHOWN, state_at
 from keyplan.state.journal import read_journal
+from keyplan.state.model import State
 
 __all__ = ["RollbackResult", "residue_of", "rollback_run"]
 
@@ -118,7 +119,7 @@ def plan_run_rollback(workspace: Workspace, run: str) -> PlanResult:
     """
     started = workspace.clock.monotonic()
     snapshot = workspace.idle_snapshot()
-    if run not in workspace.store.closed_logs():
+    if run not in _ended(workspace, snapshot.state):
         raise UsageError(f"there is no run {run}", advice=_last_runs(workspace))
     entries = _entries(workspace, run)
     head = head_of(run, entries)
@@ -189,10 +190,17 @@ def _principals(workspace: Workspace) -> Mapping[Address, Principal]:
         return {}
 
 
+def _ended(workspace: Workspace, state: State) -> set[str]:
+    """The runs whose journals are kept; a crash may have left one that is only not archived."""
+    store = workspace.store
+    return {*store.closed_logs(), *(set(store.open_logs()) & set(state.closed_runs))}
+
+
 def _last_runs(workspace: Workspace) -> str:
     """The runs that can be taken back, newest first: the state knows their order."""
-    kept = set(workspace.store.closed_logs())
-    runs = [run for run in reversed(workspace.snapshot().state.closed_runs) if run in kept]
+    state = workspace.snapshot().state
+    kept = _ended(workspace, state)
+    runs = [run for run in reversed(state.closed_runs) if run in kept]
     if not runs:
         return "No run has ended yet."
     named = ", ".join(runs[:SHOWN])

@@ -173,6 +173,17 @@ def test_a_rollback_that_died_goes_on(keyplan: Run, stack: Path) -> None:
     assert "key.payments" not in keyplan("plan").out
 
 
+def test_a_run_that_died_before_its_journal_was_archived_is_taken_back(
+    keyplan: Run, stack: Path
+) -> None:
+    run = _changed(keyplan, stack)
+    kept = stack / ".keyplan" / "journal" / "archive" / f"{run}.jsonl"
+    kept.rename(kept.parent.parent / kept.name)
+    assert _runs(keyplan) == run
+    assert keyplan("rollback", "--run", run, "--auto-approve").code == 0
+    assert kept.exists()
+
+
 def test_a_root_that_the_run_made_needs_its_brake(keyplan: Run, stack: Path) -> None:
     assert keyplan("apply", "--auto-approve").code == 0
     run = _runs(keyplan)
