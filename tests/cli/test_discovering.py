@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,7 @@ def test_keys_of_another_stack_are_left_out(stack: Path, keyplan: Run) -> None:
     assert keyplan("apply", "--auto-approve").code == 0
     for name in ("keyplan.state.json", "keyplan.state.json.backup"):
         (stack / name).unlink(missing_ok=True)
+    shutil.rmtree(stack / ".keyplan" / "journal")  # its runs know that there was a state
     (stack / "keyplan.yaml").write_text(EMPTY)
     document = keyplan("discover", "--json").document
     assert document["keys"] == []

@@ -106,12 +106,14 @@ def test_validate_lists_every_mistake(keyplan: Run, stack: Path) -> None:
 
 
 def test_providers_are_listed_and_described(keyplan: Run) -> None:
-    assert keyplan("providers").out.startswith("hsm")
+    listed = [line.split()[0] for line in keyplan("providers").out.splitlines() if line[0] != " "]
+    assert listed == ["aws", "hsm"]
     detailed = keyplan("providers", "hsm", "--permissions")
     assert "algorithms" in detailed.out
     assert all(len(line) <= 80 for line in detailed.out.splitlines())
     document = keyplan("providers", "--json").document
-    assert document["providers"][0]["capabilities"]["algorithms"]["aes-256"]
+    found = {item["name"]: item for item in document["providers"]}
+    assert found["hsm"]["capabilities"]["algorithms"]["aes-256"]
     missing = keyplan("providers", "nowhere")
     assert missing.code == 1
     assert "not installed" in missing.err

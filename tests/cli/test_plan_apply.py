@@ -89,8 +89,8 @@ def test_drift_is_seen_and_can_be_taken_over(keyplan: Run, stack: Path) -> None:
     text = (stack / "keyplan.yaml").read_text()
     (stack / "keyplan.yaml").write_text(text.replace("${var.team}", "money"))
     keyplan("apply", "--auto-approve")
-    old = (stack / "keyplan.state.json.backup").read_text()
-    (stack / "keyplan.state.json").write_text(old)  # as if somebody else had changed the label
+    (stack / "old.json").write_text(keyplan("state", "pull", "--serial", "1").out)
+    assert keyplan("state", "push", "--force", "old.json").code == 0  # it knows the old label
     result = keyplan("plan", "--refresh-only", "--detailed-exitcode", "--out", "kplan")
     assert result.code == 2
     assert "team: payments -> money" in result.out
