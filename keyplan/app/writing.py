@@ -10,11 +10,13 @@ from pathlib import Path
 from keyplan.errors import KeyplanError, UsageError
 
 
-def write_whole(path: Path, content: bytes, *, keep_mode: bool = False) -> None:
+def write_whole(
+    path: Path, content: bytes, *, keep_mode: bool = False, mode: int | None = None
+) -> None:
     """Replace a file in one step, so that a reader sees the old content or the new.
 
-    The new file has the permissions that any new file gets, or with `keep_mode` those of
-    the file that it replaces. Raises `UsageError` if the path names no file,
+    The new file has the permissions that any new file gets, with `keep_mode` those of
+    the file that it replaces, or those of `mode`. Raises `UsageError` if the path names no file,
     `KeyplanError` if it cannot be written.
     """
     if not path.name:
@@ -26,6 +28,8 @@ def write_whole(path: Path, content: bytes, *, keep_mode: bool = False) -> None:
         with staged.open("xb") as file:
             if keep_mode:
                 os.fchmod(file.fileno(), path.stat().st_mode & 0o7777)
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

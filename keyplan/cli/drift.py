@@ -7,27 +7,41 @@ with credentials that only read. With `--remediate` it is an apply like any othe
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from keyplan import __version__
 from keyplan.app.drift import FOUND, NONE, DriftResult, check_drift
 from keyplan.app.files import write_whole
+from keyplan.app.notifying import Notifier
 from keyplan.app.workspace import Workspace
 from keyplan.cli import options as o
 from keyplan.cli.perform import ApplyFlags, show_and_perform
 from keyplan.cli.stack import PlanningFlags, show_warnings, workspace_of
 from keyplan.cli.terminal import Machine, Terminal, as_json, terminal_of
-from keyplan.errors import UsageError
+from keyplan.errors import KeyplanError, UsageError
+from keyplan.render.cloudevents import MEDIA_TYPE, drift_event
 from keyplan.render.drift_document import drift_document
+from keyplan.render.drift_markdown import drift_markdown
 from keyplan.render.drift_report import drift_text, left_text
+from keyplan.render.layout import paragraph
+from keyplan.render.metrics import drift_metrics, failed_metrics
+from keyplan.render.sarif import drift_sarif
 
 command = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 VERB = "drift"
-FORMATS = ("text", "json")
+READABLE = 0o644
+"""Metrics are for another program's account to read."""
+
+FORMATS = ("text", "markdown", "json", "sarif")
+ADDRESS = "KEYPLAN_NOTIFY"
+"""Where `--notify` may be said without showing a secret in it to everybody on the machine."""
 
 
 @command.command()
@@ -42,7 +56,7 @@ def drift(
     ] = False,
     format: Annotated[
         str | None,
-        typer.Option("--format", metavar="FORMAT", help="text or json."),
+        typer.Option("--format", metavar="FORMAT", help="text, markdown, json or sarif."),
     ] = None,
     json: o.JsonDocument = False,
     output_file: Annotated[
@@ -50,6 +64,14 @@ def drift(
         typer.Option(
             "--output-file", metavar="FILE", help="Also write the report there, in --format."
         ),
+    ] = None,
+    notify: Annotated[
+        str | None,
+        typer.Option("--notify", metavar="URL", help="Post drift there, as a CloudEvent."),
+    ] = None,
+    metrics: Annotated[
+        Path | None,
+        typer.Option("--metrics", metavar="FILE", help="Write Prometheus metrics there."),
     ] = None,
     target: o.Targets = None,
     exclude: o.Excludes = None,
@@ -86,11 +108,16 @@ def drift(
         terminal.events()
     elif shape.machine:
         terminal.machine = Machine.DOCUMENT
+    notifier = _notifier(notify or terminal.environment.get(ADDRESS))
     workspace = workspace_of(terminal)
-    result = check_drift(workspace, asked, unmanaged=unmanaged, lock_timeout=flags.lock_timeout)
+    with measuring(workspace, metrics) as measure:
+        result = check_drift(workspace, asked, unmanaged=unmanaged, lock_timeout=flags.lock_timeout)
+        measure(result)
     show_warnings(terminal, result.warnings)
     if output_file is not None:
         write_whole(output_file, rendered(result, shape.kind).encode())
+    if notifier is not None and result.report.found:
+        _notify(terminal, notifier, result)
     if remediate:
         return _remediate(terminal, workspace, result, flags)
     _show(terminal, result, shape)
@@ -139,8 +166,53 @@ def rendered(result: DriftResult, kind: str) -> str:
     match kind:
         case "json":
             return as_json(drift_document(result.report))
+        case "sarif":
+            return as_json(drift_sarif(result.report, folder=_folder()))
+        case "markdown":
+            return drift_markdown(result.report)
         case _:
             return drift_text(result.report, seconds=result.seconds)
+
+
+def _folder() -> str:
+    """The stack's folder inside its repository: where code scanning looks for files."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / ".git").exists():
+            return here.relative_to(folder).as_posix()
+    return ""
+
+
+def _notifier(url: str | None) -> Notifier | None:
+    return Notifier(url, agent=f"keyplan/{__version__}") if url else None
+
+
+def _notify(terminal: Terminal, notifier: Notifier, result: DriftResult) -> None:
+    """Post the drift. Whoever is not there does not change what was found: it is a warning."""
+    try:
+        notifier.post(drift_event(result.report), MEDIA_TYPE)
+    except KeyplanError as error:
+        terminal.note("\n".join(paragraph(f"warning: {error.what}", 0, 2)) + "\n")
+
+
+@contextmanager
+def measuring(workspace: Workspace, path: Path | None) -> Iterator[Callable[[DriftResult], None]]:
+    """Write metrics of the check, whether it can be made or not."""
+    if path is None:
+        yield lambda _: None
+        return
+    try:
+        yield lambda result: write_whole(
+            path, drift_metrics(result.report, seconds=result.seconds).encode(), mode=READABLE
+        )
+    except UsageError:
+        raise
+    except KeyplanError:
+        with suppress(KeyplanError):  # the first error is the one to tell
+            stack = workspace.settings.stack.name
+            before = path.read_text(errors="replace") if path.is_file() else ""
+            write_whole(path, failed_metrics(stack, before).encode(), mode=READABLE)
+        raise
 
 
 def _show(terminal: Terminal, result: DriftResult, shape: Shape) -> None:
