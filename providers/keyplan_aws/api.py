@@ -30,7 +30,8 @@ RETRY_BASE = 0.1
 """Seconds before a question is asked for the second time; each wait is twice the one before."""
 
 _SERVICES = {"GetResources": TAGGING, "GetCallerIdentity": "sts"}
-_CREATES = frozenset({"CreateKey", "ReplicateKey"})
+_CREATES = frozenset({"CreateKey", "ReplicateKey", "RotateKeyOnDemand"})
+"""Calls that make something new each time they are done."""
 
 
 @dataclass(frozen=True, slots=True)

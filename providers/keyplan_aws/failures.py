@@ -3,7 +3,8 @@
 Rules: a write whose answer was lost, and a server error that KMS did not name, is
 `OutcomeUnknownError`: nobody knows whether it was done. For a read both are transient.
 An error carries AWS's own text, its request id, and, where AWS names it, the permission
-that is missing. Nothing here ever holds a credential: AWS's answers do not.
+that is missing. It never carries a credential: where AWS repeats the request that it does
+not accept, session token included, only its first sentence is kept.
 """
 
 from __future__ import annotations
@@ -55,16 +56,15 @@ _TRANSIENT = frozenset(
         "ServiceUnavailable", "ServiceUnavailableException", "InternalServiceException",
     }
 )  # fmt: skip
+_CLOCK = re.compile(r"Signature (expired|not yet current)", re.IGNORECASE)
 _SETTLING = re.compile(r"is (creating|updating)", re.IGNORECASE)
 _MISSING = re.compile(r"not authorized to perform: (?P<action>[\w-]+:\w+)")
 _BECAUSE = re.compile(r"because (?P<reason>.+?)\.?$", re.DOTALL)
 
-_NOT_SENT = (
-    sdk.ConnectTimeoutError,
-    sdk.EndpointConnectionError,
-    sdk.ProxyConnectionError,
-    sdk.SSLError,
-)
+_NOT_SENT = (sdk.ConnectTimeoutError, sdk.EndpointConnectionError, sdk.ProxyConnectionError)
+_HANDSHAKE = "CERTIFICATE_VERIFY_FAILED"
+"""What TLS says only before anything is sent; the rest it may also say while it waits."""
+
 _NO_CREDENTIALS = (
     sdk.NoCredentialsError,
     sdk.PartialCredentialsError,
@@ -84,8 +84,9 @@ _REFUSED_HERE = (
     sdk.InvalidRegionError,
     sdk.InvalidEndpointConfigurationError,
 )
-FAILURES = (sdk.ClientError, sdk.BotoCoreError, ResponseParserError)
-"""Everything that a call of the SDK raises when it fails."""
+FAILURES = (sdk.ClientError, sdk.BotoCoreError, ResponseParserError, RuntimeError)
+"""Everything that a call of the SDK raises when it fails; credentials that cannot be renewed
+are a plain `RuntimeError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,9 @@ def converted(error: Exception, attempt: Attempt) -> ProviderError:
     """The failure as one of ours. What nothing here knows may have happened after sending."""
     if isinstance(error, sdk.ClientError):
         return _answered(error, attempt)
-    if isinstance(error, _NO_CREDENTIALS):
+    if isinstance(error, _NO_CREDENTIALS) or _still_expired(error):
         return _no_credentials(error, attempt)
-    if isinstance(error, _NOT_SENT):
+    if isinstance(error, _NOT_SENT) or _before_sending(error):
         return TransientError(
             f"AWS cannot be reached for {attempt.call}",
             target=attempt.target,
@@ -124,6 +125,16 @@ def converted(error: Exception, attempt: Attempt) -> ProviderError:
             operation=attempt.call,
         )
     return _lost(attempt, type(error).__name__)
+
+
+def _before_sending(error: Exception) -> bool:
+    """Whether TLS failed while connecting. Later, a request may have arrived."""
+    return isinstance(error, sdk.SSLError) and _HANDSHAKE in str(error)
+
+
+def _still_expired(error: Exception) -> bool:
+    """botocore's plain `RuntimeError` about credentials that are old as soon as they are new."""
+    return isinstance(error, RuntimeError) and "expired" in str(error)
 
 
 def _lost(attempt: Attempt, why: str, request_id: str = "") -> ProviderError:
@@ -153,11 +164,7 @@ def _answered(error: Any, attempt: Attempt) -> ProviderError:
     if code in _THROTTLED or status == 429:
         return _throttled(attempt, metadata)
     if code in _UNAUTHENTICATED:
-        return UnauthenticatedError(
-            f"AWS does not accept the credentials ({code})",
-            advice="Renew them (aws sso login, a new token) and run the same command again.",
-            **told,
-        )
+        return _unauthenticated(code, told)
     if code in _DENIED:
         return _denied(attempt, text, told)
     if status >= 500 and (attempt.creates or code not in _TRANSIENT):
@@ -201,6 +208,19 @@ def _denied(attempt: Attempt, text: str, told: dict[str, str]) -> DeniedError:
         f"{attempt.call} is not allowed",
         advice="Allow it in the key policy or in IAM; all that keyplan needs is in"
         " `keyplan providers aws --permissions`.",
+        **{**told, "why": why},
+    )
+
+
+def _unauthenticated(code: str, told: dict[str, str]) -> UnauthenticatedError:
+    """Of AWS's text the first line: what follows is the request, with its session token."""
+    why = told["why"].partition("\n")[0]
+    late = _CLOCK.search(why)
+    return UnauthenticatedError(
+        f"AWS does not accept the credentials ({code})",
+        advice="Set this machine's clock right: a signature is good for five minutes."
+        if late
+        else "Renew them (aws sso login, a new token) and run the same command again.",
         **{**told, "why": why},
     )
 

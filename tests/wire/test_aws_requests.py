@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import SSLError
 from botocore.stub import ANY, Stubber
 
 from keyplan.errors import (
@@ -39,6 +40,7 @@ from keyplan_aws import naming
 from keyplan_aws.api import READ_TRIES, Api
 from keyplan_aws.creation import create_key, replicate_key
 from keyplan_aws.executing import change
+from keyplan_aws.failures import Attempt, converted
 from keyplan_aws.finding import search
 from keyplan_aws.pacing import Pace
 from keyplan_aws.places import Place
@@ -316,6 +318,55 @@ def test_a_server_error_leaves_open_whether_a_key_was_made(wire: Wire, api: Api,
     wire.stub().add_client_error("create_key", code, http_status_code=500)
     with pytest.raises(OutcomeUnknownError):
         api.work(ARN).write("CreateKey")
+
+
+def test_a_server_error_leaves_open_whether_a_key_was_rotated(wire: Wire, api: Api) -> None:
+    wire.stub().add_client_error(
+        "rotate_key_on_demand", "DependencyTimeoutException", http_status_code=503
+    )
+    with pytest.raises(OutcomeUnknownError):
+        api.work(ARN).write("RotateKeyOnDemand", KeyId=KEY)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", TransientError),
+        ("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation", OutcomeUnknownError),
+        ("[SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC] bad record mac", OutcomeUnknownError),
+    ],
+)
+def test_tls_that_breaks_after_the_handshake_leaves_open_what_was_done(
+    said: str, kind: type[KeyplanError]
+) -> None:
+    error = SSLError(endpoint_url="https://kms.eu-west-1.amazonaws.com", error=said)
+    assert type(converted(error, Attempt("CreateKey", writes=True, creates=True))) is kind
+
+
+def test_credentials_that_are_old_when_they_are_new_are_no_credentials() -> None:
+    error = RuntimeError("Credentials were refreshed, but the refreshed ones are still expired.")
+    kind = type(converted(error, Attempt("CreateKey", writes=True, creates=True)))
+    assert kind is UnauthenticatedError
+
+
+def test_a_refused_signature_shows_nothing_of_the_request(wire: Wire, api: Api) -> None:
+    text = (
+        "The request signature we calculated does not match the signature you provided.\n\n"
+        "The Canonical String for this request should have been\n'POST\n/\n\n"
+        "x-amz-security-token:FwoGZXIvYXdzSECRET\n'"
+    )
+    wire.stub().add_client_error("disable_key", "InvalidSignatureException", text)
+    with pytest.raises(UnauthenticatedError) as refused:
+        api.work(ARN).write("DisableKey", KeyId=KEY)
+    assert "does not match" in refused.value.why
+    assert "SECRET" not in str(refused.value)
+
+
+def test_a_clock_that_is_off_is_named(wire: Wire, api: Api) -> None:
+    text = "Signature expired: 20270101T000000Z is now earlier than 20270101T001000Z"
+    wire.stub().add_client_error("disable_key", "InvalidSignatureException", text)
+    with pytest.raises(UnauthenticatedError, match="clock"):
+        api.work(ARN).write("DisableKey", KeyId=KEY)
 
 
 def test_a_key_that_is_being_made_or_moved_is_transient(wire: Wire, api: Api) -> None:
