@@ -13,23 +13,27 @@ from keyplan.applying.leasing import leased
 from keyplan.applying.options import new_run_id
 from keyplan.applying.preflight import check_idle
 from keyplan.applying.record import Recorder
+from keyplan.errors import JournalError, StateConflictError, StateError
 from keyplan.model.address import Address
 from keyplan.model.inverses import inverse_of
 from keyplan.model.operations import AdoptKey, ForgetKey, RenameKey, StateOperation
 from keyplan.model.timing import format_instant
-from keyplan.sdk.store import Lease, Store
+from keyplan.sdk.store import Blob, Lease, Store
 from keyplan.session.clock import SYSTEM_CLOCK, Clock
+from keyplan.state.codec import decode_state
 from keyplan.state.entries import (
     Entry,
+    RunEnded,
     RunStarted,
     Settlement,
     StateReplaced,
     StepStarted,
     StepSucceeded,
 )
-from keyplan.state.journal import JournalWriter
+from keyplan.state.integrity import verify
+from keyplan.state.journal import JournalReading, JournalWriter, read_journal
 from keyplan.state.model import State, StateSnapshot
-from keyplan.state.snapshot import load_snapshot
+from keyplan.state.snapshot import KEYRING, load_snapshot
 
 _NO_LINEAGE = "none"
 
@@ -53,14 +57,22 @@ def edit_state(
     ) as lease:
         snapshot = load_snapshot(store, new_lineage=lambda: _NO_LINEAGE)
         check_idle(snapshot, store.describe())
+        if snapshot.version != expected:
+            raise StateConflictError(
+                "the state has changed since it was read",
+                target=store.describe(),
+                why="Somebody else wrote it while this command waited for the lock.",
+                advice="Nothing was written. Look at it as it is now, then run again.",
+            )
         entries: list[Entry] = []
         for number, item in enumerate(operations, 1):
             provider = snapshot.state.resources[_subject(item)].provider
             inverse = inverse_of(item, supported=())
             entries.append(StepStarted(number, provider, item, inverse, Settlement()))
             entries.append(StepSucceeded(number, _id_of(item)))
-        at = StateSnapshot(snapshot.state, expected)
-        return _run(store, lease, at, entries, operation=operation, holder=holder, clock=clock)
+        return _run(
+            store, lease, snapshot, entries, operation=operation, holder=holder, clock=clock
+        )
 
 
 def replace_state(
@@ -76,6 +88,58 @@ def replace_state(
     """Put another state in the place of the present one, with the serial after `base`'s."""
     entry = StateReplaced(content.decode(), edited=edited)
     return _run(store, lease, base, [entry], operation="state push", holder=holder, clock=clock)
+
+
+def finish_replacement(store: Store, lease: Lease) -> StateReplaced | None:
+    """Commit the replacement of a state whose process died before it did; returns it.
+
+    It needs no state to stand on: the one that was to be replaced may be damaged, or older.
+    """
+    for log in store.open_logs():
+        if log.startswith(KEYRING):
+            continue
+        journal = _journal(store, log)
+        match () if journal is None else journal.entries:
+            case (RunStarted() as head, StateReplaced() as item, RunEnded() as end):
+                pass
+            case _:
+                continue
+        blob = store.load()
+        present = readable(blob)
+        if present is not None and (log in present.closed_runs or head.serial < present.serial):
+            continue
+        before = present or decode_state(item.content.encode(), edited=item.edited)
+        base = State(head.lineage, head.serial, closed_runs=before.closed_runs)
+        at = StateSnapshot(base, None if blob is None else blob.version)
+        recorder = Recorder(JournalWriter(store, lease, log, after=journal), (head, item, end))
+        closing.commit_run(store, lease, at, recorder, log)
+        return item
+    return None
+
+
+def began_nothing(entries: Sequence[Entry]) -> bool:
+    """Whether a run that did not end did nothing: its program comes before its first effect."""
+    return len(entries) <= 1 or all(
+        isinstance(item, RunStarted | StateReplaced) for item in entries
+    )
+
+
+def readable(blob: Blob | None) -> State | None:
+    """The present state, if it can be read at all: a damaged one is there to be replaced."""
+    try:
+        state = None if blob is None else decode_state(blob.content, edited=True)
+        if state is not None:
+            verify(state)
+    except StateError:
+        return None
+    return state
+
+
+def _journal(store: Store, log: str) -> JournalReading | None:
+    try:
+        return read_journal(store.read_log(log), run=log)
+    except JournalError:
+        return None
 
 
 def _run(

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from keyplan.applying import closing
 from keyplan.applying.deciding import RESULTS, Decider, has_failed, undecided
+from keyplan.applying.editing import began_nothing, finish_replacement
 from keyplan.applying.faithful import check_brakes, check_steps
 from keyplan.applying.known import Known
 from keyplan.applying.leasing import leased
@@ -119,6 +120,7 @@ def _opened(store: Store, around: Surroundings) -> Iterator[_Recovery | Recovery
         timeout=options.lock_timeout,
         clock=around.clock,
     ) as lease:
+        finish_replacement(store, lease)
         snapshot = load_snapshot(store, new_lineage=lambda: _NO_LINEAGE)
         archive_closed_runs(store, snapshot.state, lease=lease)
         run, serial = snapshot.open_run, snapshot.state.serial
@@ -128,12 +130,11 @@ def _opened(store: Store, around: Surroundings) -> Iterator[_Recovery | Recovery
         journal = read_journal(store.read_log(run), run=run)
         if journal.torn:
             store.truncate_log(run, journal.good_size, lease=lease)
-        head = _head(journal.entries[0], snapshot) if journal.entries else None
-        if head is None or len(journal.entries) == 1:
-            # The program comes before the first effect, so nothing was begun without it.
+        if began_nothing(journal.entries):
             store.archive(run, lease=lease)
             yield RecoveryReport(run, closed=True, serial=serial, torn=journal.torn, begun=False)
             return
+        head = _head(journal.entries[0], snapshot)
         recorder = Recorder(JournalWriter(store, lease, run, after=journal), journal.entries)
         yield _Recovery(store, lease, snapshot, head, journal, recorder, around)
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from keyplan.app.apply import holder
 from keyplan.app.workspace import Workspace
-from keyplan.applying.editing import edit_state, replace_state
+from keyplan.applying.editing import (
+    began_nothing,
+    edit_state,
+    finish_replacement,
+    readable,
+    replace_state,
+)
 from keyplan.applying.leasing import leased
-from keyplan.errors import BusyError, StateError, UsageError
+from keyplan.errors import BusyError, JournalError, StateError, UsageError
 from keyplan.model.address import Address
 from keyplan.model.operations import ForgetKey, RenameKey
 from keyplan.sdk.store import Blob, Lease, LeaseInfo, Store
 from keyplan.state.codec import decode_state
+from keyplan.state.entries import RunStarted
 from keyplan.state.integrity import verify
+from keyplan.state.journal import read_journal
 from keyplan.state.model import ResourceState, State, StateSnapshot
 from keyplan.state.rebuilding import newest_state
-from keyplan.state.snapshot import archive_closed_runs, load_snapshot
+from keyplan.state.snapshot import KEYRING, archive_closed_runs, load_snapshot
 
 LARGEST = 512 * 1024 * 1024
 """A file larger than this many bytes is not a state."""
@@ -63,12 +71,15 @@ def push(workspace: Workspace, content: bytes, *, force: bool, lock_timeout: flo
     with leased(
         store, holder=holder(), operation="state push", timeout=lock_timeout, clock=clock
     ) as lease:
+        finished = finish_replacement(store, lease)
+        if finished is not None and finished.content.encode() == content:
+            return load_snapshot(store, new_lineage=lambda: "none").state
         blob = store.load()
-        present = _readable(blob.content) if blob is not None else None
-        unsaved = [log for log in store.open_logs() if log in pushed.closed_runs]
-        if present is not None and unsaved and _follows(pushed, present):
+        present = readable(blob)
+        runs = _open_runs(store, present, lease)
+        if any(_belongs(pushed, present, run, head) for run, head in runs.items()):
             return _save(store, content, pushed, blob.version if blob else None, lease)
-        _check_idle(store)
+        _check_idle(runs, store)
         known = newest_state(store)
         newest = known.serial if known is not None and known.lineage == pushed.lineage else 0
         if not force:
@@ -129,35 +140,50 @@ def _address(written: str) -> Address:
         raise UsageError(f"{error}", advice='Write it as key.name or key.name["x"].') from None
 
 
-def _readable(content: bytes) -> State | None:
-    """The present state, if it can be read at all: a damaged one is there to be replaced."""
-    try:
-        state = decode_state(content, edited=True)
-        verify(state)
-    except StateError:
-        return None
-    return state
+def _open_runs(store: Store, present: State | None, lease: Lease) -> dict[str, RunStarted | None]:
+    """Runs that did not end, with their beginning if it can be read.
+
+    The journals of those that did nothing are put away: no state is lost with them.
+    """
+    closed = () if present is None else present.closed_runs
+    found: dict[str, RunStarted | None] = {}
+    for log in store.open_logs():
+        if log.startswith(KEYRING) or log in closed:
+            continue
+        try:
+            entries = read_journal(store.read_log(log), run=log).entries
+        except JournalError:
+            found[log] = None
+            continue
+        if began_nothing(entries):
+            store.archive(log, lease=lease)
+        else:
+            found[log] = entries[0] if isinstance(entries[0], RunStarted) else None
+    return found
 
 
-def _follows(pushed: State, present: State) -> bool:
-    return pushed.lineage == present.lineage and pushed.serial == present.serial + 1
+def _belongs(pushed: State, present: State | None, run: str, head: RunStarted | None) -> bool:
+    """Whether it is the state that an open run began with, or left, and what is there is not."""
+    same = present is not None and present.lineage == pushed.lineage
+    if present is not None and same and present.serial >= pushed.serial:
+        return False
+    left = run in pushed.closed_runs
+    if head is None:  # the journal is lost; the run wrote its state into a file
+        return left and present is not None and same and pushed.serial == present.serial + 1
+    return head.lineage == pushed.lineage and pushed.serial == head.serial + (1 if left else 0)
 
 
 def _save(store: Store, content: bytes, pushed: State, version: str | None, lease: Lease) -> State:
-    """The state of a run that is journalled and could not be committed then."""
+    """The state before or after a run that is open: `resume` goes on from there."""
     store.commit(content, expected=version, lease=lease)
     archive_closed_runs(store, pushed, lease=lease)
     return pushed
 
 
-def _check_idle(store: Store) -> None:
-    try:
-        open_run = load_snapshot(store, new_lineage=lambda: "none").open_run
-    except StateError:
-        open_run = next(iter(store.open_logs()), None)
-    if open_run is not None:
+def _check_idle(runs: Collection[str], store: Store) -> None:
+    if runs:
         raise BusyError(
-            f"run {open_run} did not end",
+            f"run {min(runs)} did not end",
             target=store.describe(),
             why="What it did would be forgotten.",
             advice="Finish it first: keyplan resume, or take it back: keyplan rollback",
