@@ -17,6 +17,7 @@ from keyplan.model.keys import Usage
 from keyplan.model.policies import (
     ADMINISTER,
     GROUPS,
+    USE,
     Effect,
     EffectivePolicy,
     Statement,
@@ -140,7 +141,7 @@ class _Compiler:
         refused = self._without_context(statement)
         if refused and self._gap(statement, "context", refused) == "skip":
             return []
-        operations = expand(statement.operations, self._usage)
+        operations = self._operations(statement)
         self._check_operations(statement, operations)
         who = self._who(statement)
         written: list[dict[str, Value]] = []
@@ -165,6 +166,13 @@ class _Compiler:
             yield self._effective(dict(statement), str(statement.get("Sid") or number))
 
     # -- parts of a statement ------------------------------------------------------------
+
+    def _operations(self, statement: Statement) -> frozenset[str]:
+        """What it is about; of a key that wraps, a deny is of all that AWS can use it for."""
+        operations = expand(statement.operations, self._usage)
+        if statement.effect is Effect.DENY and "use" in statement.operations:
+            operations |= USE[Usage.ENCRYPT] if self._usage is Usage.WRAP else frozenset()
+        return operations
 
     def _parts(
         self, statement: Statement, operations: frozenset[str]
@@ -279,7 +287,7 @@ class _Compiler:
         if "Principal" not in given and "NotPrincipal" not in given:
             given["Principal"] = self._who(statement)
         if "Action" not in given and "NotAction" not in given:
-            operations = expand(statement.operations, self._usage)
+            operations = self._operations(statement)
             self._check_operations(statement, operations)
             given["Action"] = collapsed(self._actions(operations))
         return self._effective(given, statement.sid)

@@ -34,6 +34,7 @@ _SOURCES = frozenset(
 _LIMITS = _ORIGINS | {"aws:currenttime", "aws:epochtime"}
 _CREATE_GRANT = "kms:creategrant"
 _CONTEXT = "kms:encryptioncontext:"
+_EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 _CRYPTOGRAPHY = tuple(
     action.lower()
     for name in ("decrypt", "encrypt", "generate_data_key", "reencrypt", "sign", "generate_mac")
@@ -53,9 +54,9 @@ class _Test(NamedTuple):
         known = self.operator
         return (
             known is not None
-            and not (known.negated or known.if_exists or known.quantifier == "ForAllValues")
-            and known.base != "Null"
-            and not any("*" in value or "?" in value or "${" in value for value in self.values)
+            and not (known.negated or known.holds_without or known.base == "Null")
+            and not any(mark in value for value in self.values for mark in ("*", "?", "${"))
+            and not (self.key == "aws:sourceip" and _EVERYWHERE & {*self.values})
         )
 
 
@@ -127,7 +128,7 @@ _SPELLING = "Correct the name; AWS may refuse it, or take it and never match it.
 
 def _absent_holds(test: _Test) -> bool:
     known = test.operator
-    return known is not None and (known.negated or known.if_exists or known.base == "Null")
+    return known is not None and (known.holds_without or known.base == "Null")
 
 
 def _dead(statement: Mapping[str, Any], test: _Test) -> Iterator[Problem]:

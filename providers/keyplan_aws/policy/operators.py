@@ -6,6 +6,7 @@ Rules: values are changed only where the operator cannot tell the difference (ca
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
@@ -29,6 +30,8 @@ _SPELLING: Mapping[str, str] = MappingProxyType(
 )
 _QUANTIFIERS = MappingProxyType({"forallvalues": "ForAllValues", "foranyvalue": "ForAnyValue"})
 _SUFFIX = "ifexists"
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_NETWORK = re.compile(r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?")
 _ASCII_LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(65, 91)})
 
 
@@ -41,8 +44,15 @@ class Operator(NamedTuple):
 
     @property
     def negated(self) -> bool:
-        """Whether it holds where the key is missing and none of the values may match."""
+        """Whether none of the values may match."""
         return "Not" in self.base
+
+    @property
+    def holds_without(self) -> bool:
+        """Whether it holds where the key is missing; `Null` aside, which asks just that."""
+        if self.quantifier:
+            return self.if_exists or self.quantifier == "ForAllValues"
+        return self.if_exists or self.negated
 
     def __str__(self) -> str:
         prefix = f"{self.quantifier}:" if self.quantifier else ""
@@ -67,11 +77,11 @@ def spell_value(operator: Operator, text: str) -> str:
     if "${" in text:
         return text
     try:
-        if base.startswith("Numeric"):
+        if base.startswith("Numeric") and _NUMBER.fullmatch(text):
             return _number(text)
         if base.startswith("Date") and "T" in text.upper():
             return _instant(text)
-        if base.endswith("IpAddress"):
+        if base.endswith("IpAddress") and _NETWORK.fullmatch(text):
             return str(ip_network(text))
     except (ValueError, InvalidOperation):
         pass  # not of that form: AWS will say so, and equality stays literal
@@ -80,7 +90,7 @@ def spell_value(operator: Operator, text: str) -> str:
 
 def _number(text: str) -> str:
     number = Decimal(text)
-    if not number.is_finite() or abs(number.adjusted()) > 30:
+    if abs(number.adjusted()) > 30:
         return text
     plain = format(number, "f")
     return (plain.rstrip("0").rstrip(".") if "." in plain else plain) if number else "0"

@@ -144,7 +144,7 @@ def _test(operator: Operator, key: str, values: list[str], who: Person) -> Truth
     if operator.base == "Null":
         return ("true" if fact is None else "false") in values
     if fact is None:
-        return operator.if_exists or operator.negated or operator.quantifier == "ForAllValues"
+        return operator.holds_without
     matched = [_matches(operator, value, str(fact), who) for value in values]
     found = _either(matched)
     return found if not operator.negated or found is None else not found

@@ -122,6 +122,14 @@ SAME: dict[str, tuple[Any, Any]] = {
 }
 
 DIFFERENT: dict[str, tuple[Any, Any]] = {
+    "a number and what only Python takes for one": (
+        doc(under(NumericLessThan={"kms:RotationPeriodInDays": "1000"})),
+        doc(under(NumericLessThan={"kms:RotationPeriodInDays": "1_000"})),
+    ),
+    "a network and what only Python takes for one": (
+        doc(under(IpAddress={"aws:SourceIp": "10.0.0.0/8"})),
+        doc(under(IpAddress={"aws:SourceIp": "10.0.0.0/255.0.0.0"})),
+    ),
     "effect": (doc(says()), doc(says(Effect="Deny"))),
     "a wildcard and what it stands for today": (
         doc(says(Action="kms:ReEncrypt*")),

@@ -327,6 +327,16 @@ def test_what_kms_cannot_do_is_not_promised_and_needs_no_deny() -> None:
     assert compiled(denied)["Statement"] == []
 
 
+def test_a_deny_of_the_use_of_a_wrapping_key_is_of_all_that_aws_takes_for_it() -> None:
+    """To AWS it is a key that encrypts: what is denied must not be done by ReEncryptFrom."""
+    wrapping = key(Usage.WRAP)
+    denied = statement(effect=Effect.DENY, operations=frozenset({"use"}))
+    found = only(compiled(denied, on=wrapping))["Action"]
+    assert {"kms:reencryptfrom", "kms:generatedatakey"} <= set(found)
+    allowed = only(compiled(statement(operations=frozenset({"use"})), on=wrapping))["Action"]
+    assert allowed == ["kms:decrypt", "kms:encrypt"]
+
+
 def test_a_native_statement_stands_in_place_of_the_neutral_one() -> None:
     native = {"Condition": {"StringEquals": {"aws:SourceAccount": HOME}}, "Sid": "Mine"}
     found = only(compiled(statement(principals=(RDS,), native={"aws": native})))

@@ -47,6 +47,8 @@ def wrong(number: int, level: Severity, **given: Any) -> Any:
         wrong(2, ERROR, Condition={"StringEquals": {"aws:PrincipalTag/team": "\u4e2d"}}),
         wrong(6, ERROR, Principal=..., NotPrincipal={"AWS": APP}),
         wrong(7, ERROR, Principal="*"),
+        wrong(7, ERROR, Principal="*", Condition={"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}),
+        wrong(7, ERROR, Principal="*", Condition={"IpAddress": {"aws:SourceIp": ["::/0", "::1"]}}),
         wrong(7, ERROR, Principal="*", Condition={"StringLike": {"aws:PrincipalOrgID": "o-*"}}),
         wrong(
             7, ERROR, Principal="*", Condition={"StringEqualsIfExists": {"aws:SourceVpc": "vpc-1"}}

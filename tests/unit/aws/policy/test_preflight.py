@@ -94,6 +94,9 @@ LOST: dict[str, dict[str, Any]] = {
     "a deny unless by a service": doc(
         says(), deny(Condition={"StringNotLike": {"kms:ViaService": "rds.*.amazonaws.com"}})
     ),
+    "under a set of what a plain call does not say": doc(
+        says(Condition={"ForAnyValue:StringNotEquals": {"kms:ViaService": "rds.amazonaws.com"}})
+    ),
     "only a deleted role is left": doc(says(Principal={"AWS": "AROAEXAMPLEEXAMPLEAB"})),
     "only a session is left": doc(
         says(Principal={"AWS": f"arn:aws:sts::{HOME}:assumed-role/ci/run-1"})
