@@ -28,7 +28,7 @@ from keyplan.model.values import Value
 PREFIX = "keyplan/"
 MAX_NAME = 256
 
-_NAME = re.compile(r"keyplan/(?P<name>[A-Za-z0-9:_-]+)(/(?P<end>\d{8}T\d{6}Z))?")
+_NAME = re.compile(r"keyplan/(?P<name>[A-Za-z0-9:_-]+)(/(?P<end>2\d{7}T\d{6}Z))?")
 _END = "%Y%m%dT%H%M%SZ"
 _LEGAL = re.compile(r"[A-Za-z0-9:_-]+")
 _SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
@@ -142,20 +142,31 @@ def observe(listed: Iterable[Mapping[str, Any]]) -> list[Grant]:
     for entry in sorted(listed, key=_age, reverse=True):
         grant_id, terms = str(entry["GrantId"]), _terms(entry)
         written = str(entry.get("Name") or "")
-        match = _NAME.fullmatch(written)
-        if match is None:
+        known = _named(written)
+        if known is None:
             found.append(
                 Grant(grant_id, "", grant_id, terms | ({"name": written} if written else {}))
             )
             continue
-        name = match["name"]
-        if match["end"]:
-            end = datetime.strptime(match["end"], _END).replace(tzinfo=UTC)
-            terms["expires_at"] = format_instant(end)
+        name, end = known
+        if end:
+            terms["expires_at"] = end
         element = f"{name}~{grant_id}" if name in taken else name
         taken.add(name)
         found.append(Grant(grant_id, name, element, terms))
     return found
+
+
+def _named(written: str) -> tuple[str, str] | None:
+    """The name and the end that a Name of ours says; `None` for one that is not ours."""
+    match = _NAME.fullmatch(written)
+    if match is None or not match["end"]:
+        return None if match is None else (match["name"], "")
+    try:
+        end = datetime.strptime(match["end"], _END).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return match["name"], format_instant(end)
 
 
 def _age(entry: Mapping[str, Any]) -> tuple[str, str]:

@@ -20,7 +20,7 @@ STATE = "keyplan:state"
 VERSION = "keyplan:version"
 COMPROMISED = "compromised"
 
-_TURN = re.compile(r"(?P<version>[1-9]\d{0,5}):(?P<before>\d{1,5})")
+_TURN = re.compile(r"(?P<version>[1-9]\d{0,2}):(?P<before>\d{1,3})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from keyplan.model.values import Value
 from keyplan_aws import marks
 from keyplan_aws.api import Api, Work
 from keyplan_aws.observing import Facts, is_pending, observation, rotates
-from keyplan_aws.places import Place
+from keyplan_aws.places import Place, region_of
 from keyplan_aws.policy.document import parse
 
 FEW = 20
@@ -98,9 +98,16 @@ class Reader:
         aliases: Mapping[str, list[str]] | None,
         tags: Mapping[str, Tags] | None,
     ) -> Observation | None:
-        work = self._api.work(key)
+        work, here = self._api.work(key), self._place()
+        if region_of(key) not in ("", here.region):
+            raise RejectedError(
+                f"the key is in {region_of(key)}, and this connection in {here.region}",
+                target=key,
+                why="A key does not move, and must not be taken for gone.",
+                advice="Give the provider block its Region back, and add a block for the other.",
+            )
         try:
-            metadata = work.read("DescribeKey", KeyId=self._place().key_id(key))["KeyMetadata"]
+            metadata = work.read("DescribeKey", KeyId=here.key_id(key))["KeyMetadata"]
         except NotFoundError:
             return None
         except RejectedError as error:

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from keyplan.errors import DeniedError
+from keyplan.errors import DeniedError, RejectedError
 from keyplan.model.address import Address
 from keyplan.model.keys import KeyState
 from keyplan.model.operations import CreateAlias, CreateGrant, PutLabels, ScheduleDeletion
+from keyplan_aws import marks
 from keyplan_aws.provider import AwsProvider
 from tests.unit.aws.conftest import KEY, Bench
 
@@ -162,3 +163,29 @@ def test_scanning_shows_every_key_and_who_manages_it(bench: Bench) -> None:
     page = bench.provider.scan()
     assert {seen.id: seen.attributes["manager"] for seen in page.observations} == {arn: "customer"}
     assert page.cursor is None
+
+
+def test_a_key_of_another_region_is_not_taken_for_gone(
+    bench: Bench, connect: Callable[..., AwsProvider]
+) -> None:
+    """Who changes the Region of a block would else be planned every key anew."""
+    arn = bench.create()
+    elsewhere = connect(region="eu-central-1")
+    with pytest.raises(RejectedError, match="eu-west-1"):
+        elsewhere.read([arn])
+
+
+def test_hostile_marks_and_names_do_not_break_the_reading(bench: Bench) -> None:
+    arn = bench.create()
+    key = bench.double.client("kms")
+    key.tag_resource(KeyId=arn, Tags=[{"TagKey": marks.VERSION, "TagValue": "999999:0"}])
+    key.create_grant(
+        KeyId=arn,
+        GranteePrincipal=bench.double.caller.arn,
+        Operations=["Decrypt"],
+        Name="keyplan/batch/99999999T999999Z",
+    )
+    seen = bench.look()
+    (name,) = seen.attributes["grants"]  # type: ignore[misc,union-attr]
+    assert name != "batch"
+    assert len(seen.versions) == 1
