@@ -1,11 +1,12 @@
-"""Holding the lease of a state for as long as something writes."""
+"""Holding the lease of a state for as long as something writes, and knowing that it is held."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from keyplan.errors import BusyError, StateError
 from keyplan.sdk.store import Lease, LeaseInfo, Store
 from keyplan.session.clock import Clock
 
@@ -26,3 +27,28 @@ def leased(
         yield lease
     finally:
         lease.release()
+
+
+class LeaseWatch:
+    """When the lease was last looked at. Asked by every thread of a run.
+
+    A service may have to be asked, so it is not asked for each step. One that does not
+    answer proves nothing, and the next flush needs it anyway.
+    """
+
+    def __init__(self, check: Callable[[], None], clock: Clock) -> None:
+        self._check = check
+        self._clock = clock
+        self._seen_at = clock.monotonic()
+
+    def require(self, *, within: float) -> None:
+        """Raise `BusyError` if it was lost; look only if nobody did for so many seconds."""
+        if self._clock.monotonic() - self._seen_at < within:
+            return
+        try:
+            self._check()
+        except BusyError:
+            raise
+        except StateError:
+            pass
+        self._seen_at = self._clock.monotonic()

@@ -19,6 +19,7 @@ from keyplan.applying.executor import Attempt, Prepared, perform
 from keyplan.applying.flights import Flight, hung
 from keyplan.applying.known import Known
 from keyplan.applying.lanes import Begun, Crashed, Lanes, Message
+from keyplan.applying.leasing import LeaseWatch
 from keyplan.applying.live import LiveCheck, stale
 from keyplan.applying.options import Surroundings
 from keyplan.applying.order import Order
@@ -53,6 +54,9 @@ PROGRESS = 10.0
 LEASE_EVERY = 1.0
 """Seconds between two looks whether the lease is still held, beside those of each flush."""
 
+PAUSED = 5.0
+"""A worker looks itself before it begins a step, if nobody did for so many seconds."""
+
 INTERRUPTED = "the run was interrupted"
 """Why a step was not started after somebody asked for the stop."""
 
@@ -81,7 +85,7 @@ class Scheduler:
         self._recorder = recorder
         self._around = around
         self._order = Order(steps, done)
-        self._held = held
+        self._lease = LeaseWatch(held, around.clock)
         parallelism = max(1, around.options.parallelism)
         self._lanes = Lanes(
             {name: max(1, item.capabilities.threads) for name, item in around.sessions.items()},
@@ -96,7 +100,6 @@ class Scheduler:
         self._in_flight: dict[int, Flight] = {}
         self._numbered = {step.number: step for step in steps}
         self._stop = ""
-        self._checked_at = around.clock.monotonic()
         self.began = bool(done)
         self.teller = Teller(around.observer, around.interrupt)
         self.lost: StateError | None = None
@@ -208,18 +211,24 @@ class Scheduler:
         )
 
     def _submit(self, item: Prepared, operation: RemoteOperation) -> None:
-        around = self._around
-        session = around.sessions[item.step.provider]
-        self._lanes.submit(
-            item.step,
-            around.clock.monotonic,
-            lambda: perform(
-                item,
-                operation,
-                session,
-                clock=around.clock,
-                deadline=around.options.deadline,
-                stopped=lambda: around.interrupt.is_set,
+        begin = self._around.clock.monotonic
+        self._lanes.submit(item.step, begin, lambda: self._work(item, operation))
+
+    def _work(self, item: Prepared, operation: RemoteOperation) -> Attempt:
+        """In a worker: the step, if the process was not paused while another took the lease."""
+        around, number = self._around, item.step.number
+        try:
+            self._lease.require(within=PAUSED)
+        except BusyError as error:
+            return Attempt(item.step, error=error)
+        return perform(
+            item,
+            operation,
+            around.sessions[item.step.provider],
+            clock=around.clock,
+            deadline=around.options.deadline,
+            stopped=lambda: (
+                around.interrupt.is_set or self.lost is not None or number in self._results
             ),
         )
 
@@ -311,21 +320,12 @@ class Scheduler:
             self._fail(Attempt(step, error=error, undecided=True, seconds=seconds))
 
     def _check_lease(self) -> None:
-        """Somebody may have taken the lease away: then nothing more may begin.
-
-        Asked now and then, because a service may have to be asked; one that does not answer
-        proves nothing, and the next flush needs it anyway.
-        """
-        now = self._around.clock.monotonic()
-        if self.lost is not None or now - self._checked_at < LEASE_EVERY:
-            return
-        self._checked_at = now
-        try:
-            self._held()
-        except BusyError as error:
-            self._lose(error)
-        except StateError:
-            pass
+        """Somebody may have taken the lease away: then nothing more may begin."""
+        if self.lost is None:
+            try:
+                self._lease.require(within=LEASE_EVERY)
+            except BusyError as error:
+                self._lose(error)
 
     def _flush(self) -> bool:
         """Make everything durable; whether it is. After a failure nothing is written again."""

@@ -137,7 +137,7 @@ def test_crash_at_every_call(kind: FaultKind, parallelism: int) -> None:
     second=st.integers(1, 8),
     third=st.integers(1, 8),
     moments=st.lists(st.sampled_from(list(Moment)), min_size=3, max_size=3),
-    lost=st.lists(st.integers(1, 6), max_size=2),
+    lost=st.lists(st.integers(1, 6), max_size=1),  # lost twice, a step fails and the run ends
     after=st.booleans(),
 )
 def test_crashes_of_recovery_itself(

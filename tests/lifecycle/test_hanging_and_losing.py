@@ -10,9 +10,9 @@ from datetime import timedelta
 import pytest
 
 from keyplan.applying.options import Interrupt
-from keyplan.errors import BusyError, StateError, StoreError
+from keyplan.errors import BusyError, OutcomeUnknownError, StateError, StoreError
 from keyplan.model.operations import RemoteOperation
-from keyplan.plans.reports import StepStatus
+from keyplan.plans.reports import EventKind, StepStatus
 from keyplan.sdk.store import Lease
 from keyplan.session.daemons import GRACE
 from keyplan.state.codec import decode_state
@@ -154,6 +154,77 @@ def test_steps_that_wait_for_a_thread_do_not_begin_after_the_lease_is_lost() -> 
         )
     assert begun == ["key.k0"]
     assert world.resume().ok
+
+
+def test_a_process_that_was_paused_begins_nothing_before_it_knows_that_the_lease_is_its_own() -> (
+    None
+):
+    world = World()
+    store = world.store()
+    begun: list[str] = []
+    second = threading.Event()
+
+    def before(operation: RemoteOperation) -> None:
+        begun.append(operation.target)
+        if len(begun) > 1:
+            second.set()
+
+    def paused(operation: RemoteOperation) -> None:  # somebody else went on meanwhile
+        store.break_lease()
+        world.clock.advance(timedelta(seconds=90))
+
+    def slow(event: object) -> None:  # the thread that keeps the books wakes up last
+        if getattr(event, "kind", "") == EventKind.COMPLETE:
+            second.wait(0.5)
+
+    session = instance(world.plugin, before=before, after=paused)
+    with pytest.raises(BusyError):
+        world.apply(
+            world.plan([create(f"k{n}") for n in range(4)]),
+            store=store,
+            sessions={"fake": session},
+            parallelism=1,
+            observer=slow,
+        )
+    assert begun == ["key.k0"]
+    assert world.resume().ok
+    assert len(world.service.current()) == 4
+
+
+def test_a_call_that_was_given_up_is_not_repeated(released: threading.Event) -> None:
+    world = World()
+    calls: list[str] = []
+    late, repeated = threading.Event(), threading.Event()
+
+    def hang(operation: RemoteOperation) -> None:
+        calls.append(operation.target)
+        if operation.target == "key.a":
+            if calls.count("key.a") > 1:
+                repeated.set()
+                return
+            world.clock.advance(timedelta(seconds=60 + GRACE + 1))
+            late.wait(30)
+            raise OutcomeUnknownError("no answer", target=operation.target)
+
+    def done(operation: RemoteOperation) -> None:
+        if operation.target == "key.b":
+            released.wait(10)
+
+    def watch(event: object) -> None:
+        if getattr(event, "error_class", ""):
+            late.set()
+            repeated.wait(0.5)
+            released.set()
+
+    world.apply(
+        world.plan([create("a"), create("b")]),
+        sessions={"fake": instance(world.plugin, before=hang, after=done)},
+        parallelism=2,
+        observer=watch,
+    )
+    assert calls.count("key.a") == 1
+    assert world.resume().ok
+    assert len(world.service.current()) == 2
 
 
 @pytest.mark.parametrize("error", [StoreError("no space is left"), BusyError("it was lost")])
