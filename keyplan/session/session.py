@@ -56,6 +56,10 @@ if TYPE_CHECKING:
 READ_DEADLINE = 120.0
 """Seconds that one reading call may take, retries included."""
 
+QUEUEING = 4.0
+"""How much longer than its quota says a provider that paces itself may take to read many keys:
+the quota is shared with everybody else, and what was throttled comes back slowly."""
+
 CLOSE_DEADLINE = 10.0
 """Seconds that a provider has to close its connection."""
 
@@ -130,11 +134,11 @@ class ProviderSession:
         size = max(1, self.capabilities.read_batch)
         chunks = [wanted[start : start + size] for start in range(0, len(wanted), size)]
         if len(chunks) <= 1:
-            return self._read_chunk(chunks[0]) if chunks else {}
+            return self._read_chunk(len(wanted), chunks[0]) if chunks else {}
         found: dict[str, Observation] = {}
         pool = Daemons(min(self.capabilities.threads, len(chunks)), f"batch-{self._instance}")
         try:
-            parts = [pool.submit(partial(self._read_chunk, chunk)) for chunk in chunks]
+            parts = [pool.submit(partial(self._read_chunk, len(wanted), chunk)) for chunk in chunks]
             for part in parts:
                 found.update(part.result())
         finally:
@@ -143,8 +147,16 @@ class ProviderSession:
             pool.close()
         return found
 
-    def _read_chunk(self, ids: Sequence[str]) -> Mapping[str, Observation]:
-        found = self._reading("read", lambda _: self._provider.read(ids), tokens=len(ids))
+    def _read_chunk(self, queued: int, ids: Sequence[str]) -> Mapping[str, Observation]:
+        """Some of `queued` keys, which share the quota of a provider that paces itself."""
+        capabilities = self.capabilities
+        rate = capabilities.rates.get("read", 0) if capabilities.paces_itself else 0
+        found = self._reading(
+            "read",
+            lambda _: self._provider.read(ids),
+            tokens=len(ids),
+            deadline=READ_DEADLINE + (QUEUEING * queued / rate if rate else 0),
+        )
         return check_reading(found, ids, self._plugin)
 
     def scan(self) -> Iterator[Observation]:
@@ -240,16 +252,24 @@ class ProviderSession:
 
     # -- the guard -----------------------------------------------------------------------
 
-    def _reading(self, operation: str, call: Callable[[float], T], *, tokens: float = 1.0) -> T:
+    def _reading(
+        self,
+        operation: str,
+        call: Callable[[float], T],
+        *,
+        tokens: float = 1.0,
+        deadline: float = READ_DEADLINE,
+    ) -> T:
         """A reading call that is left behind if it hangs."""
         try:
             return self._calls.wait(
-                self._readers, lambda: self._guarded(operation, call, tokens=tokens)
+                self._readers,
+                lambda: self._guarded(operation, call, tokens=tokens, deadline=deadline),
             )
         except TimeoutError:
             raise TransientError(
                 f"the provider {self._plugin.name} did not answer {operation} in"
-                f" {READ_DEADLINE:.0f} s, and is not waited for any longer",
+                f" {deadline:.0f} s, and is not waited for any longer",
                 target=self._instance,
                 operation=operation,
                 advice="See whether the service can be reached, then run the same command again.",

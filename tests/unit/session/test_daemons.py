@@ -102,6 +102,25 @@ def test_a_read_that_hangs_is_left_behind(
         getattr(session, name)(argument)
 
 
+def test_many_keys_have_the_time_that_the_quota_of_a_provider_costs_them(
+    released: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock()
+    plugin = fake_plugin(paces_itself=True, rates={"read": 10.0}, read_batch=10_000)
+    provider = plugin.open(FakeSettings(), OpenContext(Path(), clock.now()))
+    session = ProviderSession("fake", plugin, provider, clock=clock)
+
+    def slow(_: object) -> dict[str, object]:
+        clock.advance(timedelta(seconds=READ_DEADLINE + GRACE + 300))
+        released.wait(1)
+        return {}
+
+    monkeypatch.setattr(provider, "read", slow)
+    assert session.read([f"key-{number}" for number in range(1000)]) == {}
+    with pytest.raises(TransientError, match="not waited for any longer"):
+        session.read(["key-1"])
+
+
 def test_closing_does_not_wait_for_ever(
     released: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
