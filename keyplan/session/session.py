@@ -57,8 +57,7 @@ READ_DEADLINE = 120.0
 """Seconds that one reading call may take, retries included."""
 
 QUEUEING = 4.0
-"""How much longer than its quota says a provider that paces itself may take to read many keys:
-the quota is shared with everybody else, and what was throttled comes back slowly."""
+"""How much longer than by its quota, which others use too, reading many keys may take."""
 
 CLOSE_DEADLINE = 10.0
 """Seconds that a provider has to close its connection."""
@@ -149,8 +148,7 @@ class ProviderSession:
 
     def _read_chunk(self, queued: int, ids: Sequence[str]) -> Mapping[str, Observation]:
         """Some of `queued` keys, which share the quota of a provider that paces itself."""
-        capabilities = self.capabilities
-        rate = capabilities.rates.get("read", 0) if capabilities.paces_itself else 0
+        rate = self.capabilities.rates.get("read", 0) if self.capabilities.paces_itself else 0
         found = self._reading(
             "read",
             lambda _: self._provider.read(ids),
