@@ -17,9 +17,9 @@ from keyplan.model.address import Address
 from keyplan.model.inverses import Grade
 from keyplan.model.keys import KeyState
 from keyplan.model.resources import Manage, OnDrift
+from keyplan.model.touching import paths_of
 from keyplan.planning.intents import Intent, KeyDiff, Mark, Move, TakeAlias
 from keyplan.planning.lower import lower
-from keyplan.planning.touching import paths_of
 from keyplan.planning.wanted import Wanted
 from keyplan.plans.changes import Action, DriftItem, DriftKind, Reason
 from keyplan.plans.ways_back import way_back

@@ -15,12 +15,12 @@ from keyplan.model.address import Address
 from keyplan.model.keys import KeyState
 from keyplan.model.observations import SPELLINGS, Observation
 from keyplan.model.timing import format_date, parse_instant
+from keyplan.model.touching import paths_of
 from keyplan.planning.drift_strays import Strays, find_strays
 from keyplan.planning.moving import relocate
 from keyplan.planning.planner import PlanContext, make_plan
 from keyplan.planning.refresh import refresh
 from keyplan.planning.remediating import suspect
-from keyplan.planning.touching import paths_of
 from keyplan.plans.changes import DriftItem, DriftKind, DriftResponse
 from keyplan.plans.drift import Drifted, DriftReport, Repair, Respelt
 from keyplan.plans.options import PlanOptions

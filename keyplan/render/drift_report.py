@@ -225,6 +225,8 @@ def verdict(report: DriftReport) -> Iterator[str]:
         ]
         found = count(len(report.drifted), "deviation")
         yield f"Drift: {found} on {count(report.drifted_keys, 'key')}: {listed(classes)}."
+    elif not report.complete:
+        yield "No drift in what was looked at."
     else:
         yield f"No drift. The {count(report.keys, 'key')} of the state are as keyplan left them."
     if report.strays is not None:

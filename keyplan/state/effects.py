@@ -7,7 +7,7 @@ attribute that is unset is `None`, as providers report it; one that is absent is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
@@ -67,6 +67,36 @@ def observed(resource: ResourceState, observation: Observation) -> ResourceState
         fingerprint=observation.fingerprint,
         versions=tuple(sorted(observation.versions, key=lambda version: version.number)),
     )
+
+
+def keeping(before: ResourceState, after: ResourceState, touched: Collection[str]) -> ResourceState:
+    """What was read back, with each managed path that nobody meant to touch as it was applied.
+
+    `touched` are the paths that were set since, as `keyplan.model.touching` names them.
+    """
+    attributes = dict(after.attributes)
+    for path in sorted(before.managed - before.recorded):
+        name, _, element = path.partition(":")
+        if path in touched or name not in before.attributes or name not in attributes:
+            continue
+        if element:
+            attributes[name] = _with_element(attributes[name], before.attributes[name], element)
+        else:
+            attributes[name] = before.attributes[name]
+    mark = after.owner if before.owner is None or "mark" in touched else before.owner
+    return replace(after, attributes=attributes, owner=mark)
+
+
+def _with_element(now: Value, applied: Value, element: str) -> Value:
+    """A collection with one element as it was applied, or without it."""
+    if isinstance(applied, list):
+        names = now if isinstance(now, list) else []
+        others = {str(name) for name in names if name != element}
+        return [*sorted(others | ({element} if element in applied else set()))]
+    if not isinstance(applied, dict) or not isinstance(now, dict | None):
+        return now
+    kept = {name: item for name, item in (now or {}).items() if name != element}
+    return {**kept, element: applied[element]} if element in applied else kept
 
 
 def _never_looser(before: Mapping[str, Value], after: dict[str, Value]) -> dict[str, Value]:

@@ -33,6 +33,7 @@ from keyplan.model.operations import (
     is_remote,
 )
 from keyplan.model.timing import format_instant, parse_duration, parse_instant
+from keyplan.model.touching import paths_of
 from keyplan.model.values import Value
 from keyplan.state import effects
 from keyplan.state.entries import (
@@ -118,6 +119,8 @@ class _Run:
     resources: dict[Address, ResourceState]
     outputs: Mapping[str, Value]
     open_steps: dict[int, StepStarted] = field(default_factory=dict)
+    touched: dict[Address, set[str]] = field(default_factory=dict)
+    fresh: set[Address] = field(default_factory=set)
     ended: bool = False
 
     @classmethod
@@ -149,7 +152,7 @@ class _Run:
             case Verified(address, observation):
                 # A key that was destroyed or forgotten meanwhile has nothing to verify.
                 if resource := self.resources.get(address):
-                    self.resources[address] = _observed(resource, observation)
+                    self.resources[address] = self._read_back(resource, observation)
             case OutputsSet(values):
                 self.outputs = dict(values)
             case StateReplaced(content, edited):
@@ -197,6 +200,7 @@ class _Run:
             case _:
                 pass
         resource = self._subject(started, entry)
+        self._touch(operation)
         seen = entry.observation
         if seen is None:
             resource = effects.symbolic(resource, operation, at=self.at)
@@ -205,7 +209,7 @@ class _Run:
         else:
             if seen.unreadable:  # what cannot be read back is what the operation made of it
                 resource = effects.symbolic(resource, operation, at=self.at)
-            resource = _observed(resource, seen)
+            resource = self._read_back(resource, seen)
         resource = self._staged(resource, operation, started.settlement, seen)
         self.resources[operation.target] = _settled(resource, started.settlement, seen)
 
@@ -218,6 +222,24 @@ class _Run:
             for address, item in self.resources.items()
         }
         self.resources[target] = self.resources.pop(source)
+        self.touched[target] = self.touched.pop(source, set())
+
+    def _touch(self, operation: Operation) -> None:
+        """Remember what the run itself set; a key that it made or adopted is all its own."""
+        if isinstance(operation, CreateKey | ReplicateKey | AdoptKey):
+            self.fresh.add(operation.target)
+        self.touched.setdefault(operation.target, set()).update(paths_of(operation))
+
+    def _read_back(self, resource: ResourceState, seen: Observation) -> ResourceState:
+        """As observed, but what keyplan manages stays as applied until a run sets it.
+
+        Else whatever somebody changed would be taken over with the first step that touches
+        the key, and be drift no more.
+        """
+        observed = _observed(resource, seen)
+        if resource.address in self.fresh:
+            return observed
+        return effects.keeping(resource, observed, self.touched.get(resource.address, set()))
 
     def _subject(self, started: StepStarted, entry: StepSucceeded) -> ResourceState:
         """The key that the step is about: a new one, or one that the state holds."""

@@ -30,6 +30,7 @@ from keyplan.model.resources import (
 )
 from keyplan.model.stack import OutputBlock, ProviderBlock, Safety, Stack
 from keyplan.planning.planner import PlanContext, make_plan
+from keyplan.planning.survey import Survey, survey
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan, PlanMode
 from keyplan.sdk.provider import OpenContext
@@ -155,13 +156,27 @@ class Bench:
         **options: Any,
     ) -> Plan:
         """Plan these keys, and nothing else, against the bench's state and world."""
+        graph = self.graph_of(
+            *keys, removed=removed, moved=moved, imported=imported, outputs=outputs
+        )
+        return self.plan_graph(graph, mode=mode, **options)
+
+    def graph_of(
+        self,
+        *keys: DesiredKey,
+        removed: dict[str, str] | None = None,
+        moved: dict[str, str] | None = None,
+        imported: dict[str, str] | None = None,
+        outputs: dict[str, Any] | None = None,
+    ) -> ResourceGraph:
+        """These keys, and nothing else, linked."""
         edges = {
             item.address: tuple(
                 dict.fromkeys((*([item.parent] if item.parent else []), *item.depends_on))
             )
             for item in keys
         }
-        graph = ResourceGraph(
+        return ResourceGraph(
             stack=Stack("demo", safety=self.safety),
             providers={instance: ProviderBlock(instance) for instance in self.sessions},
             principals={ADMINS.address: ADMINS, READER.address: READER},
@@ -175,7 +190,6 @@ class Bench:
             },
             outputs={name: OutputBlock(name, value) for name, value in (outputs or {}).items()},
         )
-        return self.plan_graph(graph, mode=mode, **options)
 
     def plan_graph(
         self, graph: ResourceGraph, *, mode: PlanMode = PlanMode.NORMAL, **options: Any
@@ -186,9 +200,23 @@ class Bench:
             StateSnapshot(self.state, None if not self.state.serial else "v"),
             self.sessions,
             options=PlanOptions(mode=mode, **options),
-            context=PlanContext(
-                self.plugin.clock.now(), "memory", "0.1", lambda: f"token-{next(self.tokens)}"
-            ),
+            context=self._context(),
+        )
+
+    def survey(self, graph: ResourceGraph, *, unmanaged: bool = False, **options: Any) -> Survey:
+        """Look for drift between a linked graph, the bench's state and its world."""
+        return survey(
+            graph,
+            StateSnapshot(self.state, None if not self.state.serial else "v"),
+            self.sessions,
+            options=PlanOptions(**options),
+            context=self._context(),
+            unmanaged=unmanaged,
+        )
+
+    def _context(self) -> PlanContext:
+        return PlanContext(
+            self.plugin.clock.now(), "memory", "0.1", lambda: f"token-{next(self.tokens)}"
         )
 
     def perform(self, plan: Plan) -> None:

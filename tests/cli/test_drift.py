@@ -1,0 +1,425 @@
+"""`keyplan drift` as people, pipelines and cron see it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keyplan.app.workspace import Workspace
+from keyplan.model.address import Address
+from keyplan.model.keys import KeyState
+from keyplan.model.operations import ChangeState, CreateAlias, PutLabels
+from keyplan.sdk.store import LeaseInfo
+from keyplan.session.clock import SYSTEM_CLOCK
+from tests.cli.conftest import Run
+
+ROOT, PAYMENTS = Address("key.root"), Address("key.payments")
+RELABELLED = PutLabels(PAYMENTS, {"team": "theirs"}, [], {"team": "payments"})
+RENAMED = CreateAlias(ROOT, "theirs")
+
+
+def behind(stack: Path, *operations: Any) -> None:
+    """Somebody else changes keys of the HSM."""
+    workspace = Workspace(stack, environment={})
+    state = workspace.snapshot().state
+    ids = {address: item.id for address, item in state.resources.items()}
+    with workspace.sessions(["hsm"], read_only=False) as sessions:
+        for operation in operations:
+            sessions["hsm"].execute(operation, ids)
+
+
+@pytest.fixture
+def applied(keyplan: Run, stack: Path) -> Path:
+    """The stack, applied."""
+    assert keyplan("apply", "--auto-approve").code == 0
+    return stack
+
+
+def everything_in(folder: Path) -> dict[str, str]:
+    """Each file below a folder, with a digest of its bytes."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+# -- what it says ------------------------------------------------------------------------
+
+
+def test_exit_codes_are_0_and_2(keyplan: Run, applied: Path) -> None:
+    clean = keyplan("drift")
+    assert (clean.code, clean.out.splitlines()[-1]) == (
+        0,
+        "No drift. The 2 keys of the state are as keyplan left them.",
+    )
+    behind(applied, RELABELLED)
+    found = keyplan("drift")
+    assert found.code == 2
+    assert "labels       team: payments -> theirs" in found.out
+    assert "\nDrift: 1 deviation on 1 key: 1 metadata.\n" in found.out
+    assert max(map(len, found.out.splitlines())) <= 80
+    assert found.out.isascii()
+
+
+def test_before_the_first_apply_nothing_can_have_drifted(keyplan: Run) -> None:
+    assert keyplan("drift").code == 0
+
+
+def test_a_change_of_the_declaration_is_not_drift(keyplan: Run, applied: Path) -> None:
+    file = applied / "keyplan.yaml"
+    file.write_text(file.read_text().replace("default: payments", "default: cards"))
+    assert keyplan("drift").code == 0
+
+
+def test_a_mistake_in_the_stack_is_an_error(keyplan: Run, applied: Path) -> None:
+    (applied / "keyplan.yaml").write_text("key: {a: {provider: nobody}}\n")
+    assert keyplan("drift").code == 1
+
+
+def test_json_is_one_document(keyplan: Run, applied: Path) -> None:
+    behind(applied, RELABELLED)
+    result = keyplan("drift", "--json")
+    document = result.document
+    assert (result.code, document["exit_code"], document["outcome"]) == (2, 2, "drift")
+    assert document["format_version"] == "1.0"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", document["now"])
+    (item,) = document["items"]
+    expected = {
+        "address": "key.payments",
+        "path": "labels:team",
+        "kind": "metadata",
+        "level": "note",
+        "declared": "payments",
+        "applied": "payments",
+        "live": "theirs",
+        "managed": True,
+        "response": "revert",
+        "left_because": None,
+        "saved_until": None,
+    }
+    assert {name: item[name] for name in expected} == expected
+    assert item["apply"] == item["remediate"] != []
+    assert item["position"]["file"] == "keyplan.yaml"
+    assert keyplan("drift", "--format", "json").document["items"] == document["items"]
+
+
+def test_an_error_is_json_too(keyplan: Run, applied: Path) -> None:
+    (applied / ".keyplan" / "hsm.db").write_bytes(b"not a database")
+    result = keyplan("drift", "--json")
+    assert result.code == 1
+    assert result.document["error"]["class"]
+
+
+@pytest.mark.parametrize("kind", ["text", "markdown", "json", "sarif"])
+def test_the_report_can_be_a_file_too(keyplan: Run, applied: Path, kind: str) -> None:
+    behind(applied, RELABELLED)
+    result = keyplan("drift", "--format", kind, "--output-file", "report")
+    assert result.code == 2
+    assert "Drift: 1 deviation" in result.out
+    assert "key.payments" in (applied / "report").read_text()
+
+
+def test_targets_narrow_the_check(keyplan: Run, applied: Path) -> None:
+    behind(applied, RELABELLED)
+    result = keyplan("drift", "--target", "key.root")
+    assert result.code == 0
+    assert "Incomplete: --target or --exclude left" in result.out.replace("\n", " ")
+    assert "No drift in what was looked at." in result.out
+    assert keyplan("drift", "--exclude", "key.root").code == 0
+    assert keyplan("drift", "--target", "key.payments").code == 2
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--format", "pdf"),
+        ("--json", "--format", "sarif"),
+        ("--auto-approve",),
+        ("--remediate", "--json"),
+        ("--notify", "http://example.com/hook"),
+        ("--notify", "ftp://127.0.0.1/"),
+        ("--notify", "nonsense"),
+        ("--target", "key.root", "--exclude", "key.payments"),
+        ("--lock-timeout", "soon"),
+    ],
+)
+def test_wrong_usage(keyplan: Run, argv: tuple[str, ...]) -> None:
+    result = keyplan("drift", *argv)
+    assert (result.code, result.out) == (64, "")
+
+
+def test_keys_of_nobody_count_only_when_asked_for(keyplan: Run, applied: Path) -> None:
+    file = applied / "keyplan.yaml"
+    mine = file.read_text()
+    file.write_text(mine + "\nremoved:\n  - {from: key.payments, mode: forget}\n")
+    text = file.read_text()
+    start = text.index("  payments:\n    provider")
+    end = text.index("\noutput:")
+    cut = text[:start] + text[end:]
+    file.write_text(cut[: cut.index("\noutput:")] + cut[cut.index("\nremoved:") :])
+    assert keyplan("apply", "--auto-approve").code == 0
+    assert keyplan("drift").code == 0
+    result = keyplan("drift", "--unmanaged")
+    assert result.code == 2
+    assert "Unmanaged: 1 key." in result.out
+    (stray,) = keyplan("drift", "--unmanaged", "--json").document["unmanaged"]
+    assert (stray["provider"], stray["usage"]) == ("hsm", "encrypt")
+
+
+# -- cron --------------------------------------------------------------------------------
+
+
+def test_nothing_is_written_and_nothing_locked(keyplan: Run, applied: Path) -> None:
+    behind(applied, RELABELLED)
+    before = everything_in(applied)
+    for flags in ((), ("--json",), ("--unmanaged",), ("--format", "markdown")):
+        assert keyplan("drift", *flags).code == 2
+        assert everything_in(applied) == before
+
+
+def test_a_run_that_holds_the_state_is_named(keyplan: Run, applied: Path) -> None:
+    store = Workspace(applied, environment={}).store
+    lease = store.acquire(LeaseInfo("x", "ana@laptop", "apply", SYSTEM_CLOCK.now()))
+    try:
+        result = keyplan("drift", "--json")
+        assert (result.code, result.document["error"]["class"]) == (1, "busy")
+        assert "ana@laptop is running keyplan apply" in result.document["error"]["what"]
+    finally:
+        lease.release()
+    assert keyplan("drift").code == 0
+
+
+def test_a_run_that_ends_in_time_is_waited_for(keyplan: Run, applied: Path) -> None:
+    store = Workspace(applied, environment={}).store
+    lease = store.acquire(LeaseInfo("x", "ana@laptop", "apply", SYSTEM_CLOCK.now()))
+    timer = threading.Timer(0.3, lease.release)
+    timer.start()
+    try:
+        assert keyplan("drift", "--lock-timeout", "1m").code == 0
+    finally:
+        timer.join()
+
+
+def test_an_open_run_is_explained(keyplan: Run, applied: Path) -> None:
+    journal = applied / ".keyplan" / "journal"
+    (closed,) = (journal / "archive").glob("*.jsonl")
+    state = json.loads((applied / "keyplan.state.json").read_text())
+    assert state["serial"] == 1
+    closed.rename(journal / closed.name)
+    (applied / "keyplan.state.json").unlink()
+    result = keyplan("drift", "--json")
+    error = result.document["error"]
+    assert (result.code, error["class"]) == (1, "busy")
+    assert "keyplan resume" in error["advice"]
+
+
+def test_a_run_that_came_in_between_is_noticed(
+    keyplan: Run, applied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from keyplan.app import drift as module  # noqa: PLC0415
+
+    survey = module.survey
+
+    def disturbed(*args: Any, **kwargs: Any) -> Any:
+        found = survey(*args, **kwargs)
+        monkeypatch.setattr(module, "survey", survey)
+        file = applied / "keyplan.yaml"
+        file.write_text(file.read_text().replace("default: payments", "default: cards"))
+        assert keyplan("apply", "--auto-approve").code == 0
+        return found
+
+    monkeypatch.setattr(module, "survey", disturbed)
+    result = keyplan("drift", "--json")
+    assert (result.code, result.document["error"]["class"]) == (1, "busy")
+
+
+def test_metrics_are_prometheus_text(keyplan: Run, applied: Path) -> None:
+    behind(applied, RELABELLED)
+    assert keyplan("drift", "--metrics", "drift.prom").code == 2
+    file = applied / "drift.prom"
+    assert file.stat().st_mode & 0o777 == 0o644
+    text = file.read_text()
+    series = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    stack = 'stack="payments"'
+    assert series[f'keyplan_drift_items{{{stack},provider="hsm",kind="metadata"}}'] == "1"
+    assert series[f'keyplan_drift_items{{{stack},provider="hsm",kind="vanished"}}'] == "0"
+    assert series[f"keyplan_drift_keys{{{stack}}}"] == "1"
+    assert series[f"keyplan_drift_up{{{stack}}}"] == "1"
+    checked = series[f"keyplan_last_drift_check_timestamp_seconds{{{stack}}}"]
+    (applied / ".keyplan" / "hsm.db").write_bytes(b"not a database")
+    assert keyplan("drift", "--metrics", "drift.prom").code == 1
+    text = file.read_text()
+    assert f"keyplan_drift_up{{{stack}}} 0\n" in text
+    assert f"keyplan_last_drift_check_timestamp_seconds{{{stack}}} {checked}\n" in text
+    assert "keyplan_drift_items" not in text
+
+
+# -- telling others ----------------------------------------------------------------------
+
+
+@dataclass
+class Receiver:
+    """A web server on this machine that remembers what it was sent."""
+
+    url: str
+    got: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
+
+
+@contextmanager
+def receiving(status: int = 202, **headers: str) -> Iterator[Receiver]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            receiver.got.append((self.path, dict(self.headers), body))
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    receiver = Receiver(f"http://127.0.0.1:{server.server_port}/hook?token=secret-1")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_drift_is_told_as_a_cloudevent(keyplan: Run, applied: Path) -> None:
+    behind(applied, RELABELLED)
+    with receiving() as receiver:
+        assert keyplan("drift", "--notify", receiver.url).code == 2
+        assert keyplan("drift", env={"KEYPLAN_NOTIFY": receiver.url}).code == 2
+    (path, headers, event), (_, _, again) = receiver.got
+    assert path == "/hook?token=secret-1"
+    assert headers["Content-Type"].startswith("application/cloudevents+json")
+    assert (event["specversion"], event["type"]) == ("1.0", "io.keyplan.drift.detected.v1")
+    assert event["source"] == "/keyplan/payments"
+    assert event["id"] == again["id"], "receivers drop what they know"
+    assert event["data"]["counts"]["metadata"] == 1
+    assert event["data"]["items"][0]["path"] == "labels:team"
+    assert "theirs" not in json.dumps(event), "values stay where they were found"
+
+
+def test_without_drift_nobody_is_told(keyplan: Run, applied: Path) -> None:
+    with receiving() as receiver:
+        assert keyplan("drift", "--notify", receiver.url).code == 0
+    assert receiver.got == []
+
+
+@pytest.mark.parametrize("status", [302, 307, 404, 500])
+def test_a_receiver_that_refuses_is_a_warning_without_the_secret(
+    keyplan: Run, applied: Path, status: int
+) -> None:
+    behind(applied, RELABELLED)
+    with receiving() as elsewhere, receiving(status, Location=elsewhere.url) as receiver:
+        result = keyplan("drift", "--notify", receiver.url)
+    assert result.code == 2
+    assert f"127.0.0.1 was not notified of the drift: it answered {status}" in " ".join(
+        result.err.split()
+    )
+    assert "secret" not in result.out + result.err
+    assert elsewhere.got == []
+
+
+def test_a_receiver_that_is_not_there_is_a_warning(keyplan: Run, applied: Path) -> None:
+    behind(applied, RELABELLED)
+    with receiving() as receiver:
+        url = receiver.url.replace("http://", "http://user:secret-2@")
+    result = keyplan("drift", "--notify", url)
+    assert (result.code, "connection refused" in result.err) == (2, True)
+    assert "secret" not in result.out + result.err
+
+
+def test_a_user_in_the_address_becomes_a_header(keyplan: Run, applied: Path) -> None:
+    behind(applied, RELABELLED)
+    with receiving() as receiver:
+        keyplan("drift", "--notify", receiver.url.replace("http://", "http://u:p%40@"))
+    assert receiver.got[0][1]["Authorization"] == "Basic dTpwQA=="
+
+
+# -- putting it back ---------------------------------------------------------------------
+
+
+def test_remediation_asks_does_and_says_what_it_left(keyplan: Run, applied: Path) -> None:
+    behind(applied, RELABELLED, RENAMED)
+    refused = keyplan("drift", "--remediate", answer="no\n")
+    assert refused.code == 1
+    assert "Do you want to put these changes back?" in refused.out
+    assert keyplan("drift", "--json").document["counts"]["metadata"] == 1
+    done = keyplan("drift", "--remediate", answer="yes\n")
+    assert done.code == 2, "the alias of others is left"
+    assert "! key.root aliases:theirs (access widened)" in done.out
+    after = keyplan("drift", "--json").document
+    assert [item["path"] for item in after["items"]] == ["aliases:theirs"]
+
+
+def test_remediation_that_leaves_nothing_is_0(keyplan: Run, applied: Path) -> None:
+    behind(applied, RELABELLED)
+    assert keyplan("drift", "--remediate", "--auto-approve").code == 0
+    assert keyplan("drift").code == 0
+    clean = keyplan("drift", "--remediate", "--auto-approve")
+    assert (clean.code, clean.out) == (0, "No drift. There is nothing to put back.\n")
+
+
+def test_the_journal_says_that_it_was_drift(keyplan: Run, applied: Path) -> None:
+    behind(applied, RELABELLED)
+    keyplan("drift", "--remediate", "--auto-approve")
+    newest = max((applied / ".keyplan" / "journal" / "archive").glob("*.jsonl"))
+    assert '"operation":"drift"' in newest.read_text().replace(" ", "")
+
+
+def test_remediation_as_events(keyplan: Run, applied: Path) -> None:
+    behind(applied, RELABELLED)
+    result = keyplan("drift", "--remediate", "--json", "--auto-approve")
+    kinds = [event["type"] for event in result.events]
+    assert result.code == 0
+    assert {"resource_drift", "apply_start", "apply_complete"} <= set(kinds)
+
+
+def test_a_suspended_key_comes_back_only_where_the_state_is_written(
+    keyplan: Run, applied: Path
+) -> None:
+    behind(applied, ChangeState(PAYMENTS, KeyState.ACTIVE, KeyState.SUSPENDED))
+    left = keyplan("drift", "--remediate", "--auto-approve")
+    assert left.code == 2
+    assert "keyplan does not manage it" in left.out
+    assert keyplan("drift").code == 2
+
+
+def test_drift_that_is_only_reported_stays_drift_whatever_else_is_applied(
+    keyplan: Run, applied: Path
+) -> None:
+    file = applied / "keyplan.yaml"
+    managed = '    labels: {team: "${var.team}"}\n'
+    text = file.read_text().replace(
+        managed, f"{managed}    state: active\n    lifecycle: {{on_drift: report}}\n"
+    )
+    file.write_text(text)
+    assert keyplan("apply", "--auto-approve").code == 0
+    behind(applied, ChangeState(PAYMENTS, KeyState.ACTIVE, KeyState.SUSPENDED))
+    file.write_text(text.replace("default: payments", "default: cards"))
+    assert keyplan("apply", "--auto-approve").code == 0
+    result = keyplan("plan", "--detailed-exitcode")
+    assert result.code == 0, "on_drift: report leaves the key suspended"
+    assert "state        active -> suspended" in keyplan("drift").out
+    assert keyplan("drift", "--remediate", "--auto-approve").code == 0
+    assert keyplan("drift").code == 0
