@@ -16,7 +16,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -30,11 +30,12 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A state as it was seen."""
+    """A state as it was seen; `key` is the name of the key that sealed then."""
 
     lineage: str
     serial: int
     digest: str
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,12 @@ class HighWater:
         """Whether a sealed state of this place was seen here."""
         return self.folder is not None and self._read(self.place) is not None
 
+    @property
+    def key(self) -> str:
+        """The name of the newest key that sealed here, as far as this machine knows."""
+        known = None if self.folder is None else self._read(self.place)
+        return "" if known is None else known.key
+
     def _keys(self, seen: Mark | None) -> tuple[str, ...]:
         return (self.place, f"lineage {seen.lineage}") if seen else (self.place,)
 
@@ -101,7 +108,8 @@ class HighWater:
         path = self._path(key)
         try:
             document = json.loads(path.read_bytes())
-            return Mark(str(document["lineage"]), int(document["serial"]), str(document["digest"]))
+            lineage, digest = str(document["lineage"]), str(document["digest"])
+            return Mark(lineage, int(document["serial"]), digest, str(document.get("key", "")))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, KeyError, TypeError):
@@ -129,8 +137,7 @@ class HighWater:
         staged.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         with os.fdopen(os.open(staged, flags, 0o600), "w") as file:
-            document = {"lineage": mark.lineage, "serial": mark.serial, "digest": mark.digest}
-            file.write(f"{json.dumps(document)}\n")
+            file.write(f"{json.dumps(asdict(mark))}\n")
             file.flush()
             os.fsync(file.fileno())
         staged.replace(path)

@@ -7,6 +7,7 @@ was interrupted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -25,6 +26,8 @@ from keyplan.state.keyring import (
 from keyplan.state.sealing import MARK, is_sealed
 from keyplan.state.unlocking import Opener
 
+_NUMBER = re.compile(r"[0-9]{4,9}")
+
 
 class Rings:
     """The key rings of one store."""
@@ -35,7 +38,7 @@ class Rings:
     def numbers(self) -> list[int]:
         """Of all rings that were made and not archived, highest first."""
         names = [log.removeprefix(PREFIX) for log in self._store.open_logs() if is_ring(log)]
-        return sorted((int(name) for name in names if name.isdigit()), reverse=True)
+        return sorted((int(name) for name in names if _NUMBER.fullmatch(name)), reverse=True)
 
     def lines(self) -> dict[int, bytes]:
         """The rings that are not empty, highest first."""

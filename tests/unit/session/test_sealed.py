@@ -14,6 +14,7 @@ import pytest
 
 from keyplan.errors import JournalError, StateError, StoreError
 from keyplan.model.secrets import SecretReference
+from keyplan.sdk.store import Blob
 from keyplan.session.high_water import ACCEPT, HighWater
 from keyplan.session.rekeying import rekey_store, unseal_store
 from keyplan.session.sealed import SealedStore
@@ -227,6 +228,13 @@ def test_mistakes_have_errors_of_their_own(opened, medium: Medium, tmp_path: Pat
         opened().load()
 
 
+def test_names_that_are_no_ring_are_passed_over(opened, medium: Medium) -> None:
+    commit(opened(), state(1))
+    for name in ("keyring-\u00b2", "keyring-", "keyring-x", "keyring-\u0661\u0662\u0663\u0664"):
+        medium.logs[name] = b"nothing\n"
+    assert opened().load() is not None
+
+
 def test_hostile_parameters_cost_nothing(opened, medium: Medium) -> None:
     secret = Opener(SecretReference(env="P"), environment={"P": "a long passphrase"})
     commit(opened(secret), state(1))
@@ -275,6 +283,23 @@ def test_two_states_of_one_serial_are_noticed(opened, medium: Medium) -> None:
     commit(other, state(1, "run-x"))
     with pytest.raises(StateError, match="another state with serial 1"):
         opened().load()
+
+
+def test_a_commit_beside_a_reader_is_no_replay(opened, medium: Medium) -> None:
+    commit(opened(), state(1))
+    reader = opened()
+    load = reader.inner.load
+
+    def slow() -> Blob | None:
+        blob = load()
+        reader.inner.load = load
+        commit(opened(), state(2))  # another process of this machine
+        return blob
+
+    reader.inner.load = slow
+    found = reader.load()
+    assert found is not None
+    assert decode_state(found.content).serial == 2
 
 
 def test_marks_are_private_and_broken_ones_are_said(opened, environment: dict[str, str]) -> None:
@@ -418,6 +443,23 @@ def test_going_back_to_plain_and_sealing_again(opened, medium: Medium) -> None:
     assert CANARY not in medium.states[-1]
     serials = [decode_state(opened().content(v) or b"").serial for v in opened().versions()]
     assert serials == [1, 1, 2, 3]
+
+
+def test_a_ring_of_plain_times_that_is_put_back_admits_no_plain_state(
+    opened, medium: Medium
+) -> None:
+    commit(opened(), state(1))
+    store = opened()
+    lease = store.acquire(lease_info())
+    unseal_store(store, lease=lease)
+    lease.release()
+    retired = medium.logs["keyring-0001"]
+    commit(opened(), state(2))  # sealed again
+
+    medium.logs["keyring-0001"] = retired
+    medium.states.append(state(3))
+    with pytest.raises(StateError, match="was sealed before"):
+        opened().load()
 
 
 # -- another secret ----------------------------------------------------------------------
