@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from keyplan.diagnostics import Diagnostic, Severity
+from keyplan.model.policies import possible
 from keyplan.model.resources import DesiredKey
 from keyplan.model.timing import parse_duration
 from keyplan.model.values import Unknown, Value
@@ -117,8 +119,21 @@ def _grants(key: DesiredKey, value: Value) -> Iterator[tuple[str, str, str]]:
             continue
         if not terms.get("principal"):
             continue  # the language has said so already
-        if problem := grant_problem(name, canonical_grant(terms)):
+        spelt = canonical_grant(terms)
+        if problem := grant_problem(name, spelt) or _unfit(key, spelt):
             yield ("KP-AWS-006", f"AWS cannot give grant {name} of {key.address}", problem)
+
+
+def _unfit(key: DesiredKey, terms: Mapping[str, Any]) -> str:
+    """Why AWS would refuse terms for a key of this kind; empty if it would not."""
+    facts = key.algorithm_facts
+    if facts is not None and not facts.symmetric and terms["context"]:
+        return f"A key of {key.algorithm} has no encryption context to bind a grant to."
+    if key.usage is None:
+        return ""
+    able = possible(key.usage, public_key=facts is None or not facts.symmetric)
+    strange = sorted(set(terms["operations"]) - able)
+    return f"A key for {key.usage.value} cannot {', '.join(strange)}." if strange else ""
 
 
 def _material(key: DesiredKey, value: Value) -> Iterator[tuple[str, str, str]]:

@@ -6,7 +6,7 @@ only after every key that it does not know has been asked at KMS itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,12 +25,7 @@ def tagged_with(work: Work, token: str) -> str | None:
 
     Raises `ConflictError` if several do: a tag was copied by hand.
     """
-    answer = work.read(
-        "GetResources",
-        ResourceTypeFilters=["kms:key"],
-        TagFilters=[{"Key": marks.TOKEN, "Values": [token]}],
-    )
-    arns = sorted(str(entry["ResourceARN"]) for entry in answer["ResourceTagMappingList"])
+    arns = sorted(_tagged(work, {"Key": marks.TOKEN, "Values": [token]}))
     if len(arns) > 1:
         raise ConflictError(
             "several keys carry the same operation token",
@@ -49,9 +44,9 @@ def search(api: Api, token: str) -> str | None:
         found = tagged_with(work, token)
         if found is not None:
             return found
-        marked = _marked(work)
+        marked = set(_tagged(work, {"Key": marks.TOKEN}))
     except (DeniedError, RejectedError):
-        marked = frozenset()
+        marked = set()
     keys = [key for key in _all_keys(work) if key["KeyArn"] not in marked]
     with ThreadPoolExecutor(THREADS, thread_name_prefix="aws-find") as pool:
         tokens = pool.map(lambda key: _token_of(api, key["KeyId"]), keys)
@@ -77,21 +72,20 @@ def key_page(api: Api, cursor: str | None) -> tuple[list[str], str | None]:
     return arns, str(page["NextMarker"]) if page.get("Truncated") else None
 
 
-def _marked(work: Work) -> frozenset[str]:
-    """The ARNs of all keys that the tagging API knows to carry some token of ours."""
-    found: set[str] = set()
+def _tagged(work: Work, wanted: Mapping[str, Any]) -> Iterator[str]:
+    """The ARNs of all keys that the tagging API knows to carry a tag. A page may be empty."""
     token: Mapping[str, Any] = {}
     while True:
         answer = work.read(
             "GetResources",
             ResourceTypeFilters=["kms:key"],
-            TagFilters=[{"Key": marks.TOKEN}],
+            TagFilters=[wanted],
             ResourcesPerPage=PAGE,
             **token,
         )
-        found.update(str(entry["ResourceARN"]) for entry in answer["ResourceTagMappingList"])
+        yield from (str(entry["ResourceARN"]) for entry in answer["ResourceTagMappingList"])
         if not answer.get("PaginationToken"):
-            return frozenset(found)
+            return
         token = {"PaginationToken": answer["PaginationToken"]}
 
 

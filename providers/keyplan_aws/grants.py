@@ -123,6 +123,8 @@ def grant_problem(name: str, terms: Mapping[str, Any]) -> str:
         return f"{error}."
     if len(terms["principal"]) != 1:
         return "An AWS grant has exactly one principal: declare a grant for each."
+    if terms["principal"][0].isdigit():
+        return "An AWS grant names its principal by an ARN: arn:aws:iam::<account>:root."
     strange = sorted(set(terms["operations"]) - GRANTABLE)
     if strange or not terms["operations"]:
         what = f"gives no {', '.join(strange)}" if strange else "must give something"

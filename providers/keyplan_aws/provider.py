@@ -113,10 +113,19 @@ class AwsProvider:
         return Page([found[arn] for arn in arns if arn in found], following)
 
     def find(self, token: str) -> Observation | None:
-        """The key that was made with this operation token."""
+        """The key that was made with this operation token.
+
+        Raises `TransientError` for one that has the tag and is not described yet: were it
+        taken for absent, it would be made again.
+        """
         self.identify()
         arn = finding.search(self._api, token)
-        return None if arn is None else self._reader.read([arn], self._tagged).get(arn)
+        if arn is None:
+            return None
+        found = self._reader.read([arn], self._tagged).get(arn)
+        if found is None:
+            raise not_visible_yet(NotFoundError("", operation="DescribeKey"), arn)
+        return found
 
     def find_alias(self, alias: str) -> str | None:
         """The ARN of the key that an alias points to."""

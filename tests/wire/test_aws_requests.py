@@ -114,6 +114,7 @@ def _nothing_tagged(wire: Wire) -> None:
         {
             "ResourceTypeFilters": ["kms:key"],
             "TagFilters": [{"Key": "keyplan:token", "Values": ["token-1"]}],
+            "ResourcesPerPage": 100,
         },
     )
 
@@ -160,6 +161,14 @@ def test_a_key_that_carries_the_token_is_not_made_again(wire: Wire, api: Api) ->
     wire.stub("resourcegroupstaggingapi").add_response(
         "get_resources", {"ResourceTagMappingList": [{"ResourceARN": ARN, "Tags": []}]}
     )
+    operation = CreateKey(Address("key.a"), OWNER, "encrypt", "aes-256", None, None, {})
+    assert create_key(api, operation, 30.0) == ARN
+
+
+def test_an_empty_page_is_not_the_end(wire: Wire, api: Api) -> None:
+    tagging = wire.stub("resourcegroupstaggingapi")
+    tagging.add_response("get_resources", {"ResourceTagMappingList": [], "PaginationToken": "n"})
+    tagging.add_response("get_resources", {"ResourceTagMappingList": [{"ResourceARN": ARN}]})
     operation = CreateKey(Address("key.a"), OWNER, "encrypt", "aes-256", None, None, {})
     assert create_key(api, operation, 30.0) == ARN
 

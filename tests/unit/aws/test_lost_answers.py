@@ -202,6 +202,16 @@ def test_a_search_believes_kms_and_not_the_tagging_api_that_lags(bench: Bench) -
     assert bench.provider.find("nobody-has-this") is None
 
 
+def test_a_key_that_has_the_tag_and_is_not_described_yet_is_not_absent(
+    bench: Bench, connect: Callable[..., AwsProvider]
+) -> None:
+    operation = bench.creation()
+    bench.do(operation)
+    bench.double.faults.error("DescribeKey", "NotFoundException", "not found", times=9)
+    with pytest.raises(TransientError, match="not visible"):
+        connect().find(operation.owner.token)
+
+
 def test_a_hung_service_is_left_when_the_deadline_says_so(bench: Bench) -> None:
     bench.create()
     bench.double.faults.hang("UpdateKeyDescription", seconds=30)

@@ -158,6 +158,11 @@ ROLE = "arn:aws:iam::111122223333:role/batch"
         ("KP-AWS-006", {"grants": {"g": {"principal": [ROLE], "operations": ["set_policy"]}}}),
         ("KP-AWS-006", {"grants": {"g": {"principal": [ROLE, "x"], "operations": ["decrypt"]}}}),
         ("KP-AWS-006", {"grants": {"g/h": {"principal": [ROLE], "operations": ["decrypt"]}}}),
+        (
+            "KP-AWS-006",
+            {"grants": {"g": {"principal": ["444455556666"], "operations": ["decrypt"]}}},
+        ),
+        ("KP-AWS-006", {"grants": {"g": {"principal": [ROLE], "operations": ["sign"]}}}),
         ("KP-AWS-007", {"protection": "external"}),
         ("KP-AWS-008", {"exportable": True}),
     ],
@@ -174,6 +179,13 @@ def test_check_says_what_aws_would_refuse_and_where(
 def test_only_symmetric_keys_rotate() -> None:
     assert [item.code for item in PLUGIN.check(_declared("rsa-2048", rotation={"every": "90d"}))]
     assert not PLUGIN.check(_declared("rsa-2048", rotation=None))
+
+
+def test_only_symmetric_keys_bind_a_grant_to_a_context() -> None:
+    bound = {"principal": [ROLE], "operations": ["decrypt"], "context": {"tenant": "a"}}
+    (found,) = PLUGIN.check(_declared("rsa-2048", grants={"g": bound}))
+    assert found.code == "KP-AWS-006"
+    assert not PLUGIN.check(_declared(grants={"g": bound}))
 
 
 def test_check_has_nothing_against_the_limits_themselves() -> None:
