@@ -124,8 +124,7 @@ class SealedStore:
                 self.inner.describe(),
             )
             return
-        put_back = ring is not None and self.marks.key not in {"", *ring.roots}
-        if ring is not None and ring.retired and not put_back:
+        if ring is not None and self._is_plain_again(ring):
             return
         known = ring.unsealed.states.get(version) if ring else None
         if known == sha256(content).hexdigest():
@@ -140,6 +139,10 @@ class SealedStore:
             advice="Put the sealed state back; the store keeps earlier versions. If it is"
             f" yours, say so once: {ACCEPT}={serial} keyplan plan",
         )
+
+    def _is_plain_again(self, ring: Ring) -> bool:
+        """Whether the store went back to plain, and this is no ring of then put back."""
+        return ring.retired and self.marks.key in {"", *ring.roots}
 
     # -- the lease -----------------------------------------------------------------------
 
@@ -209,10 +212,13 @@ class SealedStore:
 
     def _plain_part(self, log: str, content: bytes) -> int:
         """How many bytes of a journal are from before the store was sealed, and are unchanged."""
-        ring = self._reading() if content else None
-        if ring is None and content:
+        if not content:
+            return 0
+        ring = self._reading()
+        known = {} if ring is None else ring.unsealed.logs
+        if log not in known and (ring is None or self._is_plain_again(ring)):
             return 0 if _is_sealed_line(content) else len(content)
-        size, digest = ring.unsealed.logs.get(log, (0, "")) if ring else (0, "")
+        size, digest = known.get(log, (0, ""))
         if size and sha256(content[:size]).hexdigest() != digest:
             raise JournalError(
                 "the part of the journal from before the store was sealed was changed",

@@ -445,6 +445,24 @@ def test_going_back_to_plain_and_sealing_again(opened, medium: Medium) -> None:
     assert serials == [1, 1, 2, 3]
 
 
+def test_a_plain_journal_from_plain_times_is_read_when_sealed_comes_back(
+    opened, medium: Medium
+) -> None:
+    run(opened(), "run-1", 0)
+    commit(opened(), state(1, "run-1"))
+    store = opened()
+    lease = store.acquire(lease_info())
+    unseal_store(store, lease=lease)
+    lease.release()
+    medium.logs["run-2"] = head("run-2", 1) + b"\n"  # a run without `sealed` that died
+
+    assert opened().read_log("run-2") == head("run-2", 1) + b"\n"
+    assert opened().read_log("run-1").count(CANARY) == 1
+    lease = (store := opened()).acquire(lease_info())
+    store.append("run-2", [CANARY], lease=lease)
+    assert opened().read_log("run-2") == head("run-2", 1) + b"\n" + CANARY + b"\n"
+
+
 def test_a_ring_of_plain_times_that_is_put_back_admits_no_plain_state(
     opened, medium: Medium
 ) -> None:
