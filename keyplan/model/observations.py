@@ -18,6 +18,12 @@ from keyplan.model.values import Value
 SPELLINGS = "spellings"
 """How the service spells some attributes: other words for the same are noted, and no change."""
 
+PRINCIPAL_IDS = "principal_ids"
+"""The service's own ids of who a policy names, where it was asked for them."""
+
+ASIDE = frozenset({SPELLINGS, PRINCIPAL_IDS})
+"""Attributes that no plan rests on."""
+
 
 def grant_name(element: str) -> str:
     """The name that a grant was given: `batch` for `batch~2`, an older one beside the newest."""
@@ -82,7 +88,7 @@ class Observation:
             {
                 "id": self.id,
                 "attributes": {
-                    name: value for name, value in self.attributes.items() if name != SPELLINGS
+                    name: value for name, value in self.attributes.items() if name not in ASIDE
                 },
                 "owner": [self.owner.stack, self.owner.token] if self.owner else None,
                 "versions": [[version.number, version.state.value] for version in self.versions],

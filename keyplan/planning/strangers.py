@@ -12,14 +12,12 @@ from collections.abc import Iterator, Mapping
 
 from keyplan.diagnostics import Severity
 from keyplan.model.address import Address
-from keyplan.model.observations import Observation
+from keyplan.model.observations import PRINCIPAL_IDS, Observation
 from keyplan.model.values import Value
 from keyplan.planning.access import AccessView
 from keyplan.planning.compare import elements
 from keyplan.plans.findings import Finding
 from keyplan.state.model import ResourceState
-
-PRINCIPAL_IDS = "principal_ids"
 
 
 def orphaned(

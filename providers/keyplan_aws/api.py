@@ -29,7 +29,12 @@ READ_TRIES = 6
 RETRY_BASE = 0.1
 """Seconds before a question is asked for the second time; each wait is twice the one before."""
 
-_SERVICES = {"GetResources": TAGGING, "GetCallerIdentity": "sts"}
+_SERVICES = {
+    "GetResources": TAGGING,
+    "GetCallerIdentity": "sts",
+    "GetRole": "iam",
+    "GetUser": "iam",
+}
 _CREATES = frozenset({"CreateKey", "ReplicateKey", "RotateKeyOnDemand"})
 """Calls that make something new each time they are done."""
 

@@ -48,7 +48,12 @@ _UNAUTHENTICATED = frozenset(
         "IncompleteSignatureException", "ExpiredTokenExpiration", "OptInRequired",
     }
 )  # fmt: skip
-_ABSENT = frozenset({"NotFoundException", "ResourceNotFoundException", "InvalidGrantIdException"})
+_ABSENT = frozenset(
+    {
+        "NotFoundException", "ResourceNotFoundException", "InvalidGrantIdException",
+        "NoSuchEntity", "NoSuchEntityException",
+    }
+)  # fmt: skip
 _TAKEN = frozenset({"AlreadyExistsException", "ConflictException"})
 _TRANSIENT = frozenset(
     {

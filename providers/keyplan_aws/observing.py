@@ -50,6 +50,7 @@ class Facts:
     rotations: Iterable[Mapping[str, Any]] = ()
     grants: Iterable[Mapping[str, Any]] = ()
     aliases: Iterable[str] = ()
+    principal_ids: Mapping[str, Value] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
 
 
@@ -78,6 +79,8 @@ def observation(facts: Facts, spell_policy: Callable[[Value], Value], now: datet
         "grants": as_attribute(observe(facts.grants)),
         "exportable": False,
     }
+    if facts.principal_ids:
+        attributes["principal_ids"] = {**facts.principal_ids}
     unreadable = set(facts.unreadable)
     if is_pending(metadata) and rotates(metadata):
         unreadable.add("rotation")  # AWS says that it is off until the deletion is cancelled

@@ -44,6 +44,13 @@ def permissions() -> tuple[Permission, ...]:
             "reads the tags of a hundred keys at once, and finds a key by its token; without"
             " it each key costs one call more, and each create lists all keys",
         ),
+        Permission(
+            "iam:GetRole",
+            _WRITE,
+            "records whom the policy of a changed key means, to say later whose id is left of a"
+            " deleted role; optional",
+        ),
+        Permission("iam:GetUser", _WRITE, "the same for users; optional"),
         Permission("kms:CreateKey", _WRITE, "makes a key"),
         Permission("kms:TagResource", _WRITE, "marks a key when it is made; sets labels"),
         Permission("kms:UntagResource", _WRITE, "removes labels, and the mark of a key let go"),

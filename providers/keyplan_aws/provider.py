@@ -51,6 +51,7 @@ class AwsProvider:
         self._identity: Identity | None = None
         self._made: dict[str, float] = {}
         self._tagged: frozenset[str] = frozenset()
+        self._changed: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         return f"AwsProvider({self._api.clients!r})"
@@ -96,13 +97,13 @@ class AwsProvider:
         if not ids:
             return {}
         self.identify()
-        found = self._reader.read(ids, self._tagged)
+        found = self._reader.read(ids, self._tagged, self._changed)
         for wait in VISIBLE_AFTER:
             hidden = [key for key in ids if key not in found and self._is_new(key)]
             if not hidden:
                 break
             self._clock.sleep(wait)
-            found |= self._reader.read(hidden, self._tagged)
+            found |= self._reader.read(hidden, self._tagged, self._changed)
         return found
 
     def scan(self, cursor: str | None = None) -> Page:
@@ -154,25 +155,26 @@ class AwsProvider:
         bound = partial(_bound, bindings, here)
         if isinstance(operation, CREATES):
             arn = create(self._api, operation, bound, here, deadline)
-            self._note(arn, made=True)
+            self._note(arn, tagged=True, made=True)
             return Outcome(arn)
         key = bound(operation.target)
         arn = here.arn(key)
         work = self._api.work(arn, deadline)
+        self._note(arn, tagged=isinstance(operation, WRITES_TAGS))
         try:
             change(work, key, operation, bound, here)
         except NotFoundError as error:
             if self._is_new(arn):
                 raise not_visible_yet(error, arn) from None
             raise
-        if isinstance(operation, WRITES_TAGS):
-            self._note(arn)
         return Outcome(arn)
 
-    def _note(self, arn: str, *, made: bool = False) -> None:
-        """Remember what other parts of AWS may not know yet."""
+    def _note(self, arn: str, *, tagged: bool, made: bool = False) -> None:
+        """Remember what may have been written: other parts of AWS may not know it yet."""
         with self._lock:
-            self._tagged |= {arn}
+            self._changed |= {arn}
+            if tagged:
+                self._tagged |= {arn}
             if made:
                 self._made.setdefault(arn, self._clock.monotonic())
 

@@ -24,6 +24,8 @@ QUOTAS: Mapping[str, float] = MappingProxyType(
         "GetKeyPolicy": 1000,
         "GetKeyRotationStatus": 1000,
         "GetResources": 15,
+        "GetRole": 15,
+        "GetUser": 15,
         "ListAliases": 500,
         "ListGrants": 100,
         "ListKeyRotations": 100,
@@ -41,7 +43,8 @@ QUOTAS: Mapping[str, float] = MappingProxyType(
         "UpdatePrimaryRegion": 2.5,
     }
 )
-"""`ReplicateKey` and `UpdatePrimaryRegion` count twice. `GetResources` is the tagging API's."""
+"""`ReplicateKey` and `UpdatePrimaryRegion` count twice. `GetResources` is the tagging API's.
+IAM does not publish its own (`GetRole`, `GetUser`): these are careful."""
 
 ALIASES_PER_KEY = 50
 TAGS_PER_KEY = 50

@@ -24,6 +24,7 @@ from keyplan.model.values import Value
 from keyplan_aws import marks
 from keyplan_aws.api import Api, Work
 from keyplan_aws.observing import Facts, is_pending, observation, rotates
+from keyplan_aws.people import People
 from keyplan_aws.places import Place, region_of
 from keyplan_aws.policy.document import parse
 
@@ -55,6 +56,7 @@ class Reader:
         self._place = place
         self._spell_policy = spell_policy
         self._now = now
+        self._people = People(api)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="aws-read")
         self.tagging_allowed = True
 
@@ -62,18 +64,21 @@ class Reader:
         """Stop the threads. Idempotent."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def read(self, ids: Sequence[str], fresh: frozenset[str]) -> dict[str, Observation]:
+    def read(
+        self, ids: Sequence[str], fresh: frozenset[str], changed: frozenset[str] = frozenset()
+    ) -> dict[str, Observation]:
         """Keys by the id asked for (key id, ARN or alias); absent ones are left out.
 
-        `fresh` are ARNs whose tags this connection has written.
+        `fresh` are ARNs whose tags this connection has written, `changed` those of which it
+        has written anything: of these the state wants to know whom their policies mean.
         """
         wanted = list(dict.fromkeys(ids))
         if len(wanted) <= FEW:
-            found = self._pool.map(lambda item: self._one(item, None, None), wanted)
+            found = self._pool.map(lambda item: self._one(item, None, None, changed), wanted)
         else:
             aliases = self._alias_sweep()
             tags = self._tag_sweep(wanted, fresh)
-            found = self._pool.map(lambda item: self._one(item, aliases, tags), wanted)
+            found = self._pool.map(lambda item: self._one(item, aliases, tags, changed), wanted)
         return {item: seen for item, seen in zip(wanted, found, strict=True) if seen is not None}
 
     # -- one key -------------------------------------------------------------------------
@@ -83,20 +88,22 @@ class Reader:
         key: str,
         aliases: Mapping[str, list[str]] | None,
         tags: Mapping[str, Tags] | None,
+        changed: frozenset[str],
     ) -> Observation | None:
         """One key; again, if parts of AWS do not know yet what others do."""
         for wait in HALF_VISIBLE:
             try:
-                return self._read_one(key, aliases, tags)
+                return self._read_one(key, aliases, tags, changed)
             except HalfVisibleError:
                 self._api.clock.sleep(wait)
-        return self._read_one(key, aliases, tags)
+        return self._read_one(key, aliases, tags, changed)
 
     def _read_one(
         self,
         key: str,
         aliases: Mapping[str, list[str]] | None,
         tags: Mapping[str, Tags] | None,
+        changed: frozenset[str],
     ) -> Observation | None:
         work, here = self._api.work(key), self._place()
         if region_of(key) not in ("", here.region):
@@ -121,6 +128,8 @@ class Reader:
             facts.aliases = self._aliases_of(work, facts, aliases)
             if marks.VERSION in facts.tags and rotates(metadata):
                 facts.rotations = self._rotations(work, facts)
+        if metadata["Arn"] in changed and facts.policy is not None:
+            facts.principal_ids = self._people.ids(facts.policy, here.account)
         return observation(facts, self._spell_policy, self._now)
 
     @staticmethod

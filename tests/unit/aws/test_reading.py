@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -189,3 +190,51 @@ def test_hostile_marks_and_names_do_not_break_the_reading(bench: Bench) -> None:
     (name,) = seen.attributes["grants"]  # type: ignore[misc,union-attr]
     assert name != "batch"
     assert len(seen.versions) == 1
+
+
+# -- whom a policy means -----------------------------------------------------------------
+
+ROLE = "arn:aws:iam::111122223333:role/team/app"
+
+
+def _policed(bench: Bench, *principals: str) -> str:
+    """A key whose policy names somebody beside the account."""
+    allow: Any = {"Effect": "Allow", "Resource": "*"}
+    everything = {**allow, "Principal": {"AWS": "111122223333"}, "Action": "kms:*"}
+    named = {**allow, "Principal": {"AWS": [*principals]}, "Action": "kms:Decrypt"}
+    return bench.create(policy={"Statement": [everything, named]})
+
+
+def test_whom_the_policy_of_a_changed_key_means_is_recorded(bench: Bench) -> None:
+    plain, user = ROLE.replace("team/", ""), "arn:aws:iam::111122223333:user/op"
+    bench.double.world.principal_ids[plain] = "AROAEXAMPLEEXAMPLE01"
+    bench.double.world.principal_ids[user] = "AIDAEXAMPLEEXAMPLE01"
+    _policed(bench, plain, user, ROLE, "arn:aws:iam::444455556666:role/far")
+    bench.double.calls.clear()
+    for _ in range(2):
+        assert bench.look().attributes["principal_ids"] == {
+            plain: "AROAEXAMPLEEXAMPLE01",
+            user: "AIDAEXAMPLEEXAMPLE01",
+        }, "neither of another account, nor one whose name has another path"
+    assert (bench.double.calls.count("GetRole"), bench.double.calls.count("GetUser")) == (2, 1)
+
+
+def test_reading_alone_asks_nothing_of_iam(
+    bench: Bench, connect: Callable[..., AwsProvider]
+) -> None:
+    arn = _policed(bench, ROLE)
+    bench.double.calls.clear()
+    assert "principal_ids" not in connect().read([arn])[arn].attributes
+    assert bench.double.calls.count("GetRole") == 0
+
+
+def test_without_iam_everything_else_is_read(bench: Bench) -> None:
+    arn = _policed(bench, ROLE, ROLE.replace("app", "other"))
+    bench.double.faults.deny("GetRole")
+    bench.double.calls.clear()
+    for _ in range(2):
+        seen = bench.look()
+        assert "principal_ids" not in seen.attributes
+        assert seen.attributes["arn"] == arn
+        assert not seen.unreadable
+    assert bench.double.calls.count("GetRole") == 1, "the first refusal is the last"
