@@ -53,6 +53,7 @@ from keyplan.state.entries import (
     StepSkipped,
     StepSucceeded,
 )
+from keyplan.state.fold import fold
 from keyplan.state.journal import JournalReading, JournalWriter, read_journal
 from keyplan.state.model import StateSnapshot
 from keyplan.state.snapshot import archive_closed_runs, load_snapshot
@@ -135,6 +136,7 @@ def _opened(store: Store, around: Surroundings) -> Iterator[_Recovery | Recovery
             yield RecoveryReport(run, closed=True, serial=serial, torn=journal.torn, begun=False)
             return
         head = _head(journal.entries[0], snapshot)
+        fold(snapshot.state, journal.entries)  # raises before anything rests on the journal
         recorder = Recorder(JournalWriter(store, lease, run, after=journal), journal.entries)
         yield _Recovery(store, lease, snapshot, head, journal, recorder, around)
 

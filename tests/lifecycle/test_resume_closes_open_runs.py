@@ -9,7 +9,8 @@ from keyplan.errors import BusyError, JournalError, UnauthenticatedError
 from keyplan.model.operations import CreateAlias, RecordAttributes, SetAttribute
 from keyplan.plans.recovery import Fate
 from keyplan.sdk.store import LeaseInfo
-from keyplan.state.entries import RunEnded, Settlement
+from keyplan.state.entries import RunEnded, Settlement, StepSucceeded
+from keyplan.state.journal import JournalWriter, read_journal
 from keyplan.testing.faults import FaultKind, SimulatedCrash
 from keyplan.testing.memory_store import CrashPoint, Moment
 from tests.lifecycle.world import Draft, World, create, instance, key
@@ -202,3 +203,17 @@ def test_a_provider_that_is_gone_keeps_no_run_open_for_ever() -> None:
     assert [step.fate for step in report.steps] == [Fate.ACCEPTED]
     assert report.warnings == ("1 keys of fake were not read back: it is not declared any more",)
     assert world.snapshot.open_run is None
+
+
+def test_a_journal_that_cannot_be_folded_is_refused_before_anything_is_done() -> None:
+    world = _crashed()
+    journal = read_journal(world.medium.logs["run-1"])
+    lease = world.store().acquire(LeaseInfo("x", "tester@here", "test", world.clock.now()))
+    writer = JournalWriter(world.store(), lease, "run-1", after=journal)
+    writer.append([StepSucceeded(2, "id-of-a-step-that-never-began")], durable=True)
+    world.service.forget_calls()
+
+    with pytest.raises(JournalError, match="cannot stand where it does"):
+        world.resume()
+
+    assert not world.service.calls
