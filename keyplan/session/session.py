@@ -56,6 +56,11 @@ if TYPE_CHECKING:
 READ_DEADLINE = 120.0
 """Seconds that one reading call may take, retries included."""
 
+IDENTIFY_DEADLINE = 15.0
+"""Seconds for the first call of all: what does not answer it is not there, or is not the service,
+and somebody waits in front of an empty terminal.
+"""
+
 QUEUEING = 4.0
 """How much longer than by its quota, which others use too, reading many keys may take."""
 
@@ -119,7 +124,9 @@ class ProviderSession:
     @cached_property
     def identity(self) -> Identity:
         """Who and where the connection is; asked once."""
-        return self._reading("identify", lambda _: self._provider.identify())
+        return self._reading(
+            "identify", lambda _: self._provider.identify(), deadline=IDENTIFY_DEADLINE
+        )
 
     # -- reading -------------------------------------------------------------------------
 

@@ -16,13 +16,14 @@ from keyplan.errors import (
     RejectedError,
     StateError,
     ThrottledError,
+    TransientError,
 )
 from keyplan.model.address import Address
 from keyplan.model.observations import Observation, OwnerMark
 from keyplan.model.operations import CreateKey, MoveAlias
 from keyplan.model.stack import ProviderBlock
 from keyplan.sdk.provider import OpenContext, Outcome, Page
-from keyplan.session.session import ProviderSession, open_session
+from keyplan.session.session import IDENTIFY_DEADLINE, ProviderSession, open_session
 from keyplan.testing.clock import ManualClock
 from keyplan.testing.fake import FakePlugin, FakeSettings, fake_plugin
 from keyplan.testing.faults import FaultKind
@@ -293,3 +294,19 @@ def test_a_provider_that_paces_itself_is_not_held_back() -> None:
             session.find_alias("a")
         waits[paces] = sum(plugin.clock.slept)
     assert waits[True] == 0 < waits[False]
+
+
+def test_a_service_that_is_not_there_is_said_within_seconds() -> None:
+    plugin = fake_plugin()
+    tries = []
+
+    def identify() -> None:
+        tries.append(plugin.clock.monotonic())
+        plugin.clock.sleep(4)
+        raise TransientError("it cannot be reached")
+
+    session = _session(plugin, identify=identify)
+    with pytest.raises(TransientError, match="cannot be reached"):
+        _ = session.identity
+    assert len(tries) > 1
+    assert tries[-1] - tries[0] <= IDENTIFY_DEADLINE
