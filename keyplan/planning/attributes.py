@@ -38,7 +38,7 @@ def attribute_drafts(diff: KeyDiff, changes: tuple[AttributeChange, ...]) -> Ite
     """An operation for each changed attribute or element."""
     labels = [change for change in changes if change.path.startswith("labels:")]
     if labels:
-        yield _labels(diff, labels)
+        yield from _labels(diff, labels)
     taken = {intent.alias for intent in diff.intents if isinstance(intent, TakeAlias)}
     for change in changes:
         collection, _, element = change.path.partition(":")
@@ -71,20 +71,28 @@ def _settle(change: AttributeChange) -> Settlement:
     return Settlement(manage=(change.path,))
 
 
-def _labels(diff: KeyDiff, changes: list[AttributeChange]) -> Draft:
-    """All label changes of a key in one operation."""
-    put: dict[str, Value] = {
-        c.path.partition(":")[2]: c.after for c in changes if c.after is not None
-    }
-    remove = sorted(c.path.partition(":")[2] for c in changes if c.after is None)
+def _labels(diff: KeyDiff, changes: list[AttributeChange]) -> Iterator[Draft]:
+    """All labels to put in one operation, all to remove in another.
+
+    Services have a call for each; a step that is one call is never found half done.
+    """
     before: dict[str, Value] = {
         c.path.partition(":")[2]: c.before for c in changes if c.before is not None
     }
-    settlement = Settlement(
-        manage=tuple(f"labels:{name}" for name in put),
-        unmanage=tuple(f"labels:{name}" for name in remove),
-    )
-    return draft(diff, PutLabels(diff.address, put, remove, before), changes[0].reason, settlement)
+    put: dict[str, Value] = {
+        c.path.partition(":")[2]: c.after for c in changes if c.after is not None
+    }
+    removed = sorted(c.path.partition(":")[2] for c in changes if c.after is None)
+    for values, names in ((put, []), ({}, removed)):
+        if not values and not names:
+            continue
+        settlement = Settlement(
+            manage=tuple(f"labels:{name}" for name in values),
+            unmanage=tuple(f"labels:{name}" for name in names),
+        )
+        touched = {name: before[name] for name in (*values, *names) if name in before}
+        operation = PutLabels(diff.address, values, names, touched)
+        yield draft(diff, operation, changes[0].reason, settlement)
 
 
 def _grant(diff: KeyDiff, change: AttributeChange, name: str) -> Iterator[Draft]:

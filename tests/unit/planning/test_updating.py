@@ -38,12 +38,13 @@ def operations(bench: Bench, *keys: Any) -> list[Any]:
     return [step.operation for step in bench.plan(*keys).steps]
 
 
-def test_labels_change_in_one_call_and_foreign_ones_stay(bench: Bench) -> None:
+def test_labels_change_in_a_call_of_each_kind_and_foreign_ones_stay(bench: Bench) -> None:
     bench.converge(ROOT, service(labels={"team": "a", "tier": "x"}))
     address = Address("key.s")
     bench.behind(PutLabels(address, {"cost": "42"}, [], {}))
-    (step,) = bench.plan(ROOT, service(labels={"team": "b"})).steps
-    assert step.operation == PutLabels(address, {"team": "b"}, ["tier"], {"team": "a", "tier": "x"})
+    put, remove = operations(bench, ROOT, service(labels={"team": "b"}))
+    assert put == PutLabels(address, {"team": "b"}, [], {"team": "a"})
+    assert remove == PutLabels(address, {}, ["tier"], {"tier": "x"})
     bench.converge(ROOT, service(labels={"team": "b"}))
     assert bench.live("key.s").attributes["labels"] == {"team": "b", "cost": "42"}
 
