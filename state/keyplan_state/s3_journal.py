@@ -68,11 +68,11 @@ class S3Journals:
                 why=f"There are {len(names)} objects, and their numbers have gaps.",
                 advice="Restore them from the bucket's versions. Do not apply before that.",
             )
-        content = b""
+        content = bytearray()
         with ThreadPoolExecutor(_READERS) as pool:
             for found in pool.map(self._objects.get, [f"{folder}/{name}" for name in names]):
-                content = _joined(content, found)
-        return content
+                _add(content, found)
+        return bytes(content)
 
     def truncate(self, log: str, size: int, *, lease: HeldLease) -> None:
         """Cut back: an object that says so."""
@@ -159,15 +159,17 @@ class S3Journals:
             raise
 
 
-def _joined(content: bytes, found: Object | None) -> bytes:
+def _add(content: bytearray, found: Object | None) -> None:
+    """Add what a flush wrote, or cut back as it says."""
     if found is None:
         raise StoreError("a part of the journal vanished", advice="Run the command again.")
     cut = found.fields.get(_CUT)
     if cut is None:
-        return content + found.body
+        content += found.body
+        return
     if not cut.isdecimal() or int(cut) > len(content):
         raise StoreError(f"a part of the journal cuts it back to {cut!r}, which it has not")
-    return content[: int(cut)]
+    del content[int(cut) :]
 
 
 def _taken(target: str) -> BusyError:
