@@ -17,12 +17,15 @@ from keyplan.access.delta import Change, Reach, delta
 from keyplan.model.address import Address
 from keyplan.model.canonical import canonical_json
 from keyplan.model.keys import ALGORITHMS, KeyState, Usage
+from keyplan.model.observations import Observation
 from keyplan.model.operations import CreateKey, PutPolicy, ReplicateKey
 from keyplan.model.policies import APPLYING, OPERATIONS, PROCESSING, possible
 from keyplan.model.principals import Principal
+from keyplan.model.resources import DesiredKey, Manage
 from keyplan.model.values import Value, has_unknown
 from keyplan.planning.compare import elements, seen
 from keyplan.planning.intents import Destroy, KeyDiff, Move, Rescue, Schedule
+from keyplan.planning.visible import CUSTOMER
 from keyplan.plans.changes import AccessChange
 from keyplan.plans.plan import Step
 from keyplan.rules.lockout import PolicyStage
@@ -209,6 +212,20 @@ def _condition(name: str, value: Value) -> str:
             return f"{name} " + ", ".join(str(item) for item in value)
         case _:
             return f"{name} {value}"
+
+
+def kept_policies(
+    keys: Mapping[Address, DesiredKey], live: Mapping[Address, Observation], view: AccessView
+) -> Iterator[PolicyStage]:
+    """The live policies of keys whose policy is not declared, or only looked at."""
+    for address, key in sorted(keys.items()):
+        seen = live.get(address)
+        if seen is None or seen.deletion_at is not None or seen.attributes.get("policy") is None:
+            continue
+        looked_at = key.policy is None or key.keep_policy or key.lifecycle.manage is Manage.OBSERVE
+        if looked_at and seen.attributes.get("manager", CUSTOMER) == CUSTOMER:
+            review = view.review(key.provider, seen.attributes["policy"])
+            yield PolicyStage(address, 0, (), key.position(), review)
 
 
 def policy_stages(

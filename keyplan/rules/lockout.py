@@ -7,12 +7,13 @@ Proving each of them is proving every prefix.
 Rules: administering counts only if it holds whatever the situation: an allow of
 `set_policy` with no condition and no end, and no deny that could fall on it. Where the
 provider judges its own policies (`Plugin.review_policy`), its word stands in place of the
-atoms, and what it objects to is said once for all keys.
+atoms, and what it objects to is said once for all keys. Of a live policy that no plan may
+write only what lasts is said, and never as an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from keyplan.access.atoms import ANYONE, Atom
@@ -90,6 +91,26 @@ def prove_no_lockout(stages: Iterable[PolicyStage]) -> LockoutProof:
             findings.append(_locked_out(stage))
     findings += [_objection(problem, where) for problem, where in objections.items()]
     return LockoutProof(tuple(findings), always or frozenset(), count)
+
+
+_UNHELD = PolicyProblem(
+    "KP-LOCK-003",
+    Severity.WARNING,
+    "nobody surely keeps the right to set it",
+    "Let somebody who still can name an administrator without a condition, or declare `policies`.",
+)
+
+
+def lasting_doubts(stages: Iterable[PolicyStage]) -> Iterator[Finding]:
+    """What is wrong with live policies that are only looked at, once for all keys."""
+    found: dict[PolicyProblem, list[PolicyStage]] = {}
+    for stage in stages:
+        if stage.review is None:
+            continue
+        problems = [item for item in stage.review.problems if item.lasting]
+        for problem in problems if stage.review.administrators else (*problems, _UNHELD):
+            found.setdefault(problem, []).append(stage)
+    return (_objection(problem, where) for problem, where in found.items())
 
 
 def _objection(problem: PolicyProblem, where: Sequence[PolicyStage]) -> Finding:

@@ -94,12 +94,16 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class PolicyProblem:
-    """What is wrong with a native policy; level error refuses the plan. `code` is documented."""
+    """What is wrong with a native policy; level error refuses the plan. `code` is documented.
+
+    What is `lasting` is said also of a live policy that keyplan only looks at.
+    """
 
     code: str
     level: Severity
     message: str
     advice: str = ""
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

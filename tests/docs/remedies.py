@@ -134,6 +134,15 @@ OTHERS = {
             "would lock the caller out."
         ),
     ),
+    "KP-LOCK-003": (
+        "Nobody surely keeps control of a key that is only looked at",
+        (
+            "The policy that the key has is not declared here (`policies: keep`, or nothing), and "
+            "in it no principal may set the policy without a condition, an end or a deny in the "
+            "way. Nothing is changed; once those who still can are gone, only the service's "
+            "support can repair it."
+        ),
+    ),
     "KP-KPOL-001": (
         "A key policy is too long",
         "KMS takes 32,768 bytes; from 80 % on it is a warning.",
@@ -446,6 +455,7 @@ REMEDIES = {
     "KP-LANG-016": "Put the name of a block around it.",
     "KP-LOCK-001": "Name a principal in `administrators` of a policy that is in force on the key.",
     "KP-LOCK-002": "Nothing, if IAM of the account allows the caller `kms:PutKeyPolicy`.",
+    "KP-LOCK-003": "Name an administrator without a condition, or declare `policies` here.",
     "KP-KPOL-001": "Name fewer principals: a role for many, or grants in place of statements.",
     "KP-KPOL-002": "Replace the character that is named.",
     "KP-KPOL-003": "Name the role that applies among the administrators, or let a deny spare it.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,6 +75,31 @@ def test_a_policy_that_does_not_change_is_not_judged(
     asked = judge(monkeypatch, PolicyReview(frozenset()))
     assert bench.plan(ROOT, A).findings == ()
     assert asked == []
+
+
+def test_of_a_policy_that_is_only_looked_at_what_lasts_is_said_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = [replace(item, policy=None) for item in (A, B)]
+    bench.converge(ROOT, A, B)
+    lasting = replace(problem(Severity.WARNING), lasting=True)
+    judge(monkeypatch, PolicyReview(ABLE, (lasting, problem(Severity.ERROR))))
+    plan = bench.plan(ROOT, *kept)
+    (finding,) = [item for item in plan.findings if item.rule == "KP-LOCK-002"]
+    assert finding.summary == "the policy of key.a and 1 more: it is odd"
+    assert not plan.errored
+
+
+def test_a_policy_that_is_only_looked_at_and_that_nobody_holds_is_a_warning(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.converge(ROOT, A)
+    judge(monkeypatch, PolicyReview(frozenset()))
+    for looked_at in (replace(A, policy=None), replace(A, keep_policy=True)):
+        plan = bench.plan(ROOT, looked_at)
+        (finding,) = [item for item in plan.findings if item.rule.startswith("KP-LOCK")]
+        assert (finding.rule, finding.level) == ("KP-LOCK-003", Severity.WARNING)
+        assert not plan.errored
 
 
 @pytest.mark.parametrize(("level", "found"), [(Severity.ERROR, 1), (Severity.WARNING, 0)])
