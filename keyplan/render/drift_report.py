@@ -108,7 +108,9 @@ def _entry(drifted: Drifted, explainer: Explainer) -> list[str]:
         lines += with_right(entry(INDENT, "repair", repair_text(repair)), _GRADES[repair.undo])
     lines += _keep(item)
     lines += entry(INDENT, "to undo it", undo_text(drifted))
-    return lines + (entry(INDENT, "left", drifted.left) if drifted.left else [])
+    if drifted.left and item.kind is not DriftKind.VANISHED:
+        lines += entry(INDENT, "left because", drifted.left)
+    return lines
 
 
 def repair_text(repair: Repair) -> str:

@@ -204,3 +204,47 @@ def test_what_could_not_be_read_stays_as_it_was_known() -> None:
     key = resource(attributes={"state": "active", "policy": {"a": 1}})
     seen = samples.observation(unreadable=frozenset({"policy", "labels"}))
     assert effects.observed(key, seen).attributes == {"state": "active", "policy": {"a": 1}}
+
+
+MANAGED = resource(
+    attributes={
+        "state": "active",
+        "description": "d",
+        "labels": {"team": "x", "gone": "y"},
+        "aliases": ["a", "b"],
+        "policy": {"v": 1},
+    },
+    managed=frozenset({"state", "labels:team", "labels:gone", "aliases:a", "aliases:b"}),
+    owner=MARK,
+)
+THEIRS = samples.observation(
+    attributes={
+        "state": "suspended",
+        "description": "theirs",
+        "labels": {"team": "theirs", "other": "z"},
+        "aliases": ["b", "theirs"],
+        "policy": {"v": 2},
+    },
+    owner=OTHER,
+)
+
+
+def test_what_is_managed_stays_as_applied_whatever_somebody_made_of_it() -> None:
+    after = effects.keeping(MANAGED, effects.observed(MANAGED, THEIRS), set())
+    assert after.attributes == {
+        "state": "active",
+        "description": "theirs",
+        "labels": {"team": "x", "gone": "y", "other": "z"},
+        "aliases": ["a", "b", "theirs"],
+        "policy": {"v": 2},
+    }
+    assert after.owner == MARK
+
+
+def test_what_a_run_set_is_read_back() -> None:
+    touched = {"state", "labels:team", "labels:gone", "aliases:a", "mark"}
+    after = effects.keeping(MANAGED, effects.observed(MANAGED, THEIRS), touched)
+    assert after.attributes["state"] == "suspended"
+    assert after.attributes["labels"] == {"team": "theirs", "other": "z"}
+    assert after.attributes["aliases"] == ["b", "theirs"]
+    assert after.owner == OTHER
