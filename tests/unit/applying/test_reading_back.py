@@ -7,6 +7,7 @@ from keyplan.model.inverses import Grade, Inverse
 from keyplan.model.observations import Observation
 from keyplan.model.operations import (
     AdoptKey,
+    ChangePrimary,
     CreateAlias,
     CreateGrant,
     DestroyKey,
@@ -94,3 +95,24 @@ def test_keys_can_be_asked_for_and_failures_are_warnings() -> None:
     verified, warnings = read_back([], known, sessions, also=[A])
     assert verified == []
     assert warnings == ["1 keys of fake were not read back: not permitted"]
+
+
+def test_a_key_elsewhere_that_cannot_be_asked_about_is_a_warning() -> None:
+    plugin = fake_plugin()
+    there, here = plugin.service("b").plant(), plugin.service().plant()
+    state = State(
+        "l",
+        resources={
+            A: ResourceState(A, "fake", here, {"state": "active"}),
+            B: ResourceState(B, "fake.b", there, {"state": "active"}),
+        },
+    )
+    sessions = {"fake": instance(plugin), "fake.b": instance(plugin, "fake.b")}
+    entries = [
+        StepStarted(1, "fake.b", ChangePrimary(B, A, B), Inverse(Grade.EXACT), Settlement()),
+        StepSucceeded(1, there),
+    ]
+    plugin.service().faults.add(FaultKind.DENIED, "read")
+    verified, warnings = read_back(entries, Known(state, sessions), sessions)
+    assert verified == []
+    assert warnings == ["key.b was not read back: not permitted"]
