@@ -70,6 +70,8 @@ _NOT_SENT = (sdk.ConnectTimeoutError, sdk.EndpointConnectionError, sdk.ProxyConn
 _HANDSHAKE = "CERTIFICATE_VERIFY_FAILED"
 """What TLS says only before anything is sent; the rest it may also say while it waits."""
 
+_ELSEWHERE = "Check the Region, endpoint_url and AWS_ENDPOINT_URL, the network and the proxy."
+
 _NO_CREDENTIALS = (
     sdk.NoCredentialsError,
     sdk.PartialCredentialsError,
@@ -119,7 +121,7 @@ def converted(error: Exception, attempt: Attempt) -> ProviderError:
             f"AWS cannot be reached for {attempt.call}",
             target=attempt.target,
             why=_one_line(error),
-            advice="Check the network, the proxy, and endpoint_url.",
+            advice=_ELSEWHERE,
             operation=attempt.call,
         )
     if isinstance(error, _REFUSED_HERE) or not attempt.sends:
@@ -129,6 +131,8 @@ def converted(error: Exception, attempt: Attempt) -> ProviderError:
             why=_one_line(error),
             operation=attempt.call,
         )
+    if isinstance(error, ResponseParserError):
+        return _lost(attempt, "What answered did not answer as AWS does (ResponseParserError).")
     return _lost(attempt, type(error).__name__)
 
 
@@ -148,6 +152,7 @@ def _lost(attempt: Attempt, why: str, request_id: str = "") -> ProviderError:
         f"the answer to {attempt.call} was lost",
         target=attempt.target,
         why=why,
+        advice=_ELSEWHERE,
         operation=attempt.call,
         request_id=request_id,
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -123,6 +125,28 @@ def test_an_ended_session_is_no_identity(double: KmsDouble, connect: Connect) ->
 def test_a_service_that_is_not_there_is_transient(connect: Connect) -> None:
     with pytest.raises(TransientError, match="cannot be reached"):
         connect(endpoint_url="http://127.0.0.1:1").identify()
+
+
+def test_what_answers_and_is_not_aws_is_said_with_what_to_look_at(connect: Connect) -> None:
+    class Stranger(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>It works!")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Stranger) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            with pytest.raises(TransientError, match="not answer as AWS") as caught:
+                connect(endpoint_url=f"http://127.0.0.1:{server.server_port}").identify()
+        finally:
+            server.shutdown()
+            serving.join()
+    assert "endpoint_url" in caught.value.advice
 
 
 def test_other_settings_than_its_own_are_a_defect(tmp_path: Path) -> None:
