@@ -37,6 +37,7 @@ class Daemons:
         self._idle = Semaphore(0)
         self._starting = Lock()
         self._threads = 0
+        self._left: set[int] = set()
         self._closed = False
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
@@ -47,10 +48,21 @@ class Daemons:
                 raise RuntimeError("these threads were ended")
             self._work.put((future, work))
             if not self._idle.acquire(blocking=False) and self._threads < self._width:
-                self._threads += 1
-                name = f"{self._name}-{self._threads}"
-                Thread(target=self._run, name=name, daemon=True).start()
+                self._start()
         return future
+
+    def leave(self, thread: int) -> None:
+        """Wait no longer for a thread that hangs: another does what waits for it."""
+        with self._starting:
+            self._left.add(thread)
+            self._threads -= 1
+            if not self._work.empty():
+                self._start()
+
+    def _start(self) -> None:
+        self._threads += 1
+        name = f"{self._name}-{self._threads}"
+        Thread(target=self._run, name=name, daemon=True).start()
 
     def close(self) -> None:
         """End the threads, each when it has nothing to do any more. Waits for none."""
@@ -70,6 +82,10 @@ class Daemons:
                 else:
                     future.set_result(result)
             del item, future, work  # what was answered is kept by nobody while this one waits
+            with self._starting:
+                if (thread := get_ident()) in self._left:
+                    self._left.remove(thread)  # another stands in its place
+                    return
             self._idle.release()
 
 
@@ -112,5 +128,6 @@ class Calls:
                 if future.done():
                     return future.result()
                 if late and self.overdue(thread):
+                    daemons.leave(thread)
                     raise TimeoutError from None
                 late = self.overdue(thread)

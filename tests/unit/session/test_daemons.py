@@ -102,6 +102,33 @@ def test_a_read_that_hangs_is_left_behind(
         getattr(session, name)(argument)
 
 
+def test_a_provider_of_one_thread_that_hung_once_is_asked_again(
+    released: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock()
+    plugin = fake_plugin(threads=1)
+    provider = plugin.open(FakeSettings(), OpenContext(Path(), clock.now()))
+    session = ProviderSession("fake", plugin, provider, clock=clock)
+    calls: list[str] = []
+
+    def hang(token: str) -> None:
+        calls.append(token)
+        if token == "first":
+            clock.advance(timedelta(seconds=READ_DEADLINE + GRACE + 1))
+            released.wait(30)
+
+    monkeypatch.setattr(provider, "find", hang)
+    with pytest.raises(TransientError, match="not waited for any longer"):
+        session.find("first")
+    asking = threading.Thread(target=session.find, args=("second",), daemon=True)
+    asking.start()
+    asking.join(10)
+    assert not asking.is_alive()
+    assert calls == ["first", "second"]
+    released.set()  # the thread that was left behind ends, and takes no more work
+    assert session.find("third") is None
+
+
 def test_many_keys_have_the_time_that_the_quota_of_a_provider_costs_them(
     released: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
