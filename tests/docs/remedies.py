@@ -309,7 +309,7 @@ OTHERS = {
     "KP-PLAN-018": (
         "Somebody whom a policy names is not who it was",
         (
-            "Services know identities by ids. One that was deleted leaves its id in the policy, and "
+            "Services know identities by ids. One that was deleted leaves its id in policies, and "
             "one that was made anew under the same name is somebody else to the service."
         ),
     ),
