@@ -77,4 +77,5 @@ def _schema(workspace: Workspace) -> Iterator[CheckItem]:
 
 def _failed(subject: str, error: KeyplanError) -> CheckItem:
     what = f"{error.target}: {error.what}" if error.target else error.what
-    return CheckItem(subject, what, failed=True, advice=error.advice or error.why)
+    said = " ".join(text for text in (error.why, error.advice) if text)
+    return CheckItem(subject, what, failed=True, advice=said)

@@ -44,9 +44,11 @@ def list_(
         str, typer.Argument(metavar="[PATTERN]", help="An address; * matches anything.")
     ] = "",
     json: o.JsonDocument = False,
+    no_color: o.NoColour = False,
 ) -> int:
     """List the keys of the state."""
     terminal = terminal_of(ctx)
+    terminal.coloured = not no_color
     terminal.machine = Machine.DOCUMENT if json else terminal.machine
     found = looking.list_keys(workspace_of(terminal), pattern)
     if json:
@@ -57,9 +59,12 @@ def list_(
 
 
 @command.command()
-def show(ctx: typer.Context, address: Key, json: o.JsonDocument = False) -> int:
+def show(
+    ctx: typer.Context, address: Key, json: o.JsonDocument = False, no_color: o.NoColour = False
+) -> int:
     """Show everything that the state knows of a key."""
     terminal = terminal_of(ctx)
+    terminal.coloured = not no_color
     terminal.machine = Machine.DOCUMENT if json else terminal.machine
     found = looking.one_key(workspace_of(terminal), address)
     if json:
@@ -75,9 +80,11 @@ def mv(
     source: Annotated[str, typer.Argument(metavar="FROM", help="A key of the state.")],
     target: Annotated[str, typer.Argument(metavar="TO", help="Its new address.")],
     lock_timeout: o.LockTimeout = "0s",
+    no_color: o.NoColour = False,
 ) -> int:
     """Give a key another address. The configuration must follow; `moved` does both at once."""
     terminal = terminal_of(ctx)
+    terminal.coloured = not no_color
     wait = o.seconds_of(lock_timeout, "--lock-timeout")
     state = changing.move(workspace_of(terminal), source, target, lock_timeout=wait)
     terminal.text(f"{source} is {target} now. State serial {state.serial}.\n")
@@ -87,18 +94,22 @@ def mv(
 @command.command()
 def rm(
     ctx: typer.Context,
-    addresses: Annotated[list[str], typer.Argument(metavar="ADDR...", help="Keys to forget.")],
+    addresses: Annotated[list[str], typer.Argument(metavar="ADDR", help="Keys to forget.")],
     auto_approve: o.AutoApprove = False,
     lock_timeout: o.LockTimeout = "0s",
     no_input: o.NoInput = False,
+    no_color: o.NoColour = False,
 ) -> int:
     """Forget keys. They stay as they are, keyplan's mark on them included."""
     terminal = terminal_of(ctx)
+    terminal.coloured = not no_color
     terminal.asking = not no_input
+    wait = o.seconds_of(lock_timeout, "--lock-timeout")
+    workspace = workspace_of(terminal)
+    changing.check_removable(workspace, addresses)
     what = f"The state forgets {', '.join(addresses)}; the keys themselves stay as they are."
     _ask(approved(terminal, what, auto_approve=auto_approve), "state rm")
-    wait = o.seconds_of(lock_timeout, "--lock-timeout")
-    state = changing.remove(workspace_of(terminal), addresses, lock_timeout=wait)
+    state = changing.remove(workspace, addresses, lock_timeout=wait)
     terminal.text(
         f"Forgotten: {', '.join(addresses)}. State serial {state.serial}.\n"
         "Their marks stay: a `removed` entry with mode forget would have taken them off too.\n"
@@ -113,9 +124,11 @@ def pull(
         int | None,
         typer.Option("--serial", metavar="N", help="An earlier state, if it can be had."),
     ] = None,
+    no_color: o.NoColour = False,
 ) -> int:
     """Print the file of the state, or that of an earlier serial."""
     terminal = terminal_of(ctx)
+    terminal.coloured = not no_color
     terminal.exact(looking.pull(workspace_of(terminal), serial).decode("utf-8", "surrogateescape"))
     return 0
 
@@ -128,9 +141,14 @@ def push(
         bool, typer.Option("--force", help="Also one that is older, edited, or another stack's.")
     ] = False,
     lock_timeout: o.LockTimeout = "0s",
+    no_color: o.NoColour = False,
 ) -> int:
-    """Put a state in the place of the present one, which stays retrievable by its serial."""
+    """Put a state in the place of the present one.
+
+    What was there before stays retrievable by its serial.
+    """
     terminal = terminal_of(ctx)
+    terminal.coloured = not no_color
     wait = o.seconds_of(lock_timeout, "--lock-timeout")
     content = _content(file)
     state = changing.push(workspace_of(terminal), content, force=force, lock_timeout=wait)
@@ -139,9 +157,10 @@ def push(
 
 
 @command.command()
-def history(ctx: typer.Context, json: o.JsonDocument = False) -> int:
+def history(ctx: typer.Context, json: o.JsonDocument = False, no_color: o.NoColour = False) -> int:
     """Show every run: what it was, who ran it, when, and how it ended."""
     terminal = terminal_of(ctx)
+    terminal.coloured = not no_color
     terminal.machine = Machine.DOCUMENT if json else terminal.machine
     runs = looking.history(workspace_of(terminal))
     if json:
@@ -152,9 +171,13 @@ def history(ctx: typer.Context, json: o.JsonDocument = False) -> int:
 
 
 @command.command()
-def verify(ctx: typer.Context, json: o.JsonDocument = False) -> int:
-    """Check the state, its kept versions and its journals; exits with 1 if something is wrong."""
+def verify(ctx: typer.Context, json: o.JsonDocument = False, no_color: o.NoColour = False) -> int:
+    """Check the state, its kept versions and its journals.
+
+    Exits with 1 if something is wrong.
+    """
     terminal = terminal_of(ctx)
+    terminal.coloured = not no_color
     terminal.machine = Machine.DOCUMENT if json else terminal.machine
     workspace = workspace_of(terminal)
     problems = looking.check_state(workspace)
@@ -171,9 +194,11 @@ def unlock(
     lease_id: Annotated[str, typer.Argument(metavar="ID", help="As the refusal named it.")],
     auto_approve: o.AutoApprove = False,
     no_input: o.NoInput = False,
+    no_color: o.NoColour = False,
 ) -> int:
     """Take the lock away from a run that is gone. If it is not, it cannot write any more."""
     terminal = terminal_of(ctx)
+    terminal.coloured = not no_color
     terminal.asking = not no_input
     workspace = workspace_of(terminal)
     held = changing.lock_holder(workspace)
@@ -205,14 +230,16 @@ def rekey(
         bool, typer.Option("--unsealed", help="Go back to a state that is not sealed.")
     ] = False,
     lock_timeout: o.LockTimeout = "0s",
+    no_color: o.NoColour = False,
 ) -> int:
-    """Seal a sealed state with another passphrase or key file, or unseal it.
+    """Seal a sealed state with another secret, or unseal it.
 
     The configuration names the present one meanwhile, and the new one from then on.
     """
     from keyplan.app import rekey as use_case  # noqa: PLC0415  (pydantic and cryptography)
 
     terminal = terminal_of(ctx)
+    terminal.coloured = not no_color
     wait = o.seconds_of(lock_timeout, "--lock-timeout")
     if sum(map(bool, (passphrase_env, passphrase_file, key_file, unsealed))) != 1:
         raise UsageError(

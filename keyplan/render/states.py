@@ -74,9 +74,9 @@ def history_text(runs: Sequence[Run]) -> str:
         return "No run yet.\n"
     lines: list[str] = []
     for run in runs:
-        lines += paragraph(f"{run.id}  {_headline(run)}", 0, 4)
+        lines += paragraph(f"{run.id}: {_headline(run)}", 0, 4)
         if run.holder:
-            lines += paragraph(f"{run.at}  {run.holder}", 4)
+            lines += paragraph(f"{run.at}, {run.holder}", 4)
         if run.allowed:
             lines += paragraph(f"allowed: {', '.join(run.allowed)}", 4)
     return "\n".join(lines) + "\n"
@@ -89,11 +89,11 @@ def _headline(run: Run) -> str:
         case RunOutcome.EMPTY:
             return "empty: it stopped before it had done anything"
         case RunOutcome.OPEN:
-            serial = f"serial {run.serial}, open"
+            serial = f"serial {run.serial}, open,"
         case _:
-            serial = f"serial {run.serial} -> {run.serial + 1}, {run.outcome}"
+            serial = f"serial {run.serial} -> {run.serial + 1}, {run.outcome},"
     failed = f", {run.failed} failed" if run.failed else ""
-    return f"{run.operation}  {serial}  {count(run.done, 'step')} done{failed}"
+    return f"{run.operation}, {serial} {count(run.done, 'step')} done{failed}"
 
 
 def history_document(runs: Sequence[Run]) -> dict[str, Any]:

@@ -62,7 +62,8 @@ def test_history_names_every_run(applied: Path, keyplan: Run) -> None:
         ("apply", 1, "succeeded"),
         ("apply", 0, "succeeded"),
     ]
-    assert "serial 1 -> 2, succeeded" in keyplan("state", "history").out
+    text = keyplan("state", "history").out
+    assert ": apply, serial 1 -> 2, succeeded, 1 step done\n" in text
 
 
 def test_verify_of_a_sound_state(applied: Path, keyplan: Run) -> None:
@@ -114,6 +115,19 @@ def test_rm_forgets_and_leaves_the_key(applied: Path, keyplan: Run) -> None:
     assert gone.code == 0
     assert keyplan("state", "list").out == "key.root\n"
     assert keyplan("hsm", "keys").code == 0
+
+
+def test_rm_asks_nobody_about_a_key_that_is_not_there(applied: Path, keyplan: Run) -> None:
+    missing = keyplan("state", "rm", "key.none", answer="yes\n")
+    assert missing.code == 64
+    assert "the state does not hold key.none" in missing.err
+    assert missing.out == ""
+
+
+def test_every_command_takes_what_a_pipeline_says_to_all(applied: Path, keyplan: Run) -> None:
+    for name in ("list", "history", "verify", "pull"):
+        assert keyplan("state", name, "--no-color").code == 0
+    assert keyplan("state", "show", "key.root", "--no-color").code == 0
 
 
 def test_push_refuses_what_would_forget(applied: Path, keyplan: Run) -> None:

@@ -45,6 +45,19 @@ def move(workspace: Workspace, source: str, target: str, *, lock_timeout: float)
 
 def remove(workspace: Workspace, addresses: Sequence[str], *, lock_timeout: float) -> State:
     """Drop keys from the state; the keys stay as they are, and so does keyplan's mark."""
+    snapshot, found = _removable(workspace, addresses)
+    forget = [ForgetKey(item.address, item.id) for item in found]
+    return _edit(workspace, snapshot, forget, "state rm", lock_timeout)
+
+
+def check_removable(workspace: Workspace, addresses: Sequence[str]) -> None:
+    """Raise what `remove` would, before anybody is asked."""
+    _removable(workspace, addresses)
+
+
+def _removable(
+    workspace: Workspace, addresses: Sequence[str]
+) -> tuple[StateSnapshot, list[ResourceState]]:
     snapshot = workspace.idle_snapshot()
     found = [_resource(snapshot.state, address) for address in dict.fromkeys(addresses)]
     gone = {item.address for item in found}
@@ -55,8 +68,7 @@ def remove(workspace: Workspace, addresses: Sequence[str], *, lock_timeout: floa
                 f"{item.address} depends on {min(below)}, which would be forgotten",
                 advice=f"Forget both: keyplan state rm '{min(below)}' '{item.address}'",
             )
-    forget = [ForgetKey(item.address, item.id) for item in found]
-    return _edit(workspace, snapshot, forget, "state rm", lock_timeout)
+    return snapshot, found
 
 
 def push(workspace: Workspace, content: bytes, *, force: bool, lock_timeout: float) -> State:
