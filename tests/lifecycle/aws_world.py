@@ -7,11 +7,14 @@ hand for all of them: for keyplan, for its provider, and for AWS.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Self
+
+import pytest
 
 from keyplan.app.workspace import Workspace
 from keyplan.graph.resources import ResourceGraph
@@ -20,6 +23,7 @@ from keyplan.plans.reports import ApplyReport
 from keyplan.sdk.provider import OpenContext
 from keyplan.session.session import ProviderSession
 from keyplan.testing.memory_store import Medium
+from keyplan_aws.manifest import CALLS
 from keyplan_aws.opening import open_provider
 from keyplan_aws.plugin import PLUGIN
 from keyplan_aws.policy.canonical import canonical_policy
@@ -37,6 +41,9 @@ PLACES = {"aws": "us-east-1", "aws.dr": "eu-west-1"}
 ROLE = "arn:aws:iam::111122223333:role/"
 FAST = dict.fromkeys(QUOTAS, 1e5)
 """No quotas: the double has none unless it is told to."""
+
+WRITES = frozenset(name for call in CALLS.values() for name in call.split(", "))
+"""Every call that changes something."""
 
 Document = dict[str, Any]
 Picture = Mapping[tuple[str, str], Mapping[str, Any]]
@@ -189,11 +196,23 @@ class AwsWorld(World):
 
     @contextmanager
     def watched(self) -> Iterator[list[str]]:
-        """The operations called in the block, in order."""
+        """The calls that changed something in the block, in order."""
         names: list[str] = []
         self.double.calls.clear()
         yield names
-        names += self.double.calls.names()
+        names += [name for name in self.double.calls.names() if name in WRITES]
+
+
+@contextmanager
+def aws_world(*, quotas: Mapping[str, float] | None = None) -> Iterator[AwsWorld]:
+    """A world with a folder, and credentials that are nobody's."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "test")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.delenv("AWS_PROFILE", raising=False)
+        with AwsWorld(Path(folder), quotas=quotas) as world:
+            yield world
 
 
 def _picture(world: AwsWorld, item: Key) -> Mapping[str, Any]:

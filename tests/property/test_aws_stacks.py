@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,19 +11,14 @@ from hypothesis import strategies as st
 
 from keyplan.plans.changes import DriftResponse
 from tests.lifecycle.aws_stacks import CHANGES, edits, stacks
-from tests.lifecycle.aws_world import AwsWorld, Document, Picture, failures
+from tests.lifecycle.aws_world import AwsWorld, Document, Picture, aws_world, failures
 from tests.lifecycle.undoing import EVERYTHING, rollback_of
 
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[AwsWorld]:
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "test")
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        patch.delenv("AWS_PROFILE", raising=False)
-        with AwsWorld(Path(folder)) as world:
-            yield world
+    with aws_world() as world:
+        yield world
 
 
 @settings(max_examples=25, deadline=None)
