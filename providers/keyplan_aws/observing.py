@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from keyplan.model.keys import KeyState
-from keyplan.model.observations import KeyVersion, Observation
+from keyplan.model.observations import SPELLINGS, KeyVersion, Observation
 from keyplan.model.values import Value
 from keyplan_aws import marks
 from keyplan_aws.attributes import alias_name, canonical
@@ -51,6 +51,7 @@ class Facts:
     grants: Iterable[Mapping[str, Any]] = ()
     aliases: Iterable[str] = ()
     principal_ids: Mapping[str, Value] = field(default_factory=dict)
+    spellings: Mapping[str, str] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
 
 
@@ -79,6 +80,8 @@ def observation(facts: Facts, spell_policy: Callable[[Value], Value], now: datet
         "grants": as_attribute(observe(facts.grants)),
         "exportable": False,
     }
+    if facts.spellings:
+        attributes[SPELLINGS] = {**facts.spellings}
     if facts.principal_ids:
         attributes["principal_ids"] = {**facts.principal_ids}
     unreadable = set(facts.unreadable)

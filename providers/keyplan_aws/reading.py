@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, TypeAlias, TypeVar
 
 from keyplan.errors import DeniedError, NotFoundError, ProviderError, RejectedError, TransientError
@@ -138,6 +139,7 @@ class Reader:
 
         def policy() -> Value:
             answer = work.read("GetKeyPolicy", KeyId=key, PolicyName="default")
+            facts.spellings = {"policy": sha256(answer["Policy"].encode()).hexdigest()}
             return parse(answer["Policy"])
 
         facts.policy = _asked(facts, "policy", policy, None)
