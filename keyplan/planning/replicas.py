@@ -101,6 +101,8 @@ def misplaced(
         makes = address != root and any(isinstance(item, Create) for item in diff.intents)
         if makes or changes_primary(diff):
             yield from _hindered(diff, diffs, live, now)
+        if makes:
+            yield from _open(diff, live, now)
         gone = any(isinstance(item, Schedule | Destroy) for item in diff.intents)
         leaves = diff.desired is None and (gone or diff.action is Action.DELETE)
         stays = root in live and (root not in diffs or diffs[root].desired is not None)
@@ -137,6 +139,23 @@ def _hindered(
             diff.address,
             position,
             f"Write `state: active` on {root}; what is suspended is not copied.",
+        )
+
+
+def _open(diff: KeyDiff, live: Mapping[Address, Observation], now: Primaries) -> Iterator[Finding]:
+    """A policy that is not declared is not copied: the service gives the replica its own."""
+    key, primary = diff.desired, live.get(now.find(diff.address))
+    if key is None or primary is None or primary.attributes.get("policy") is None:
+        return
+    if key.policy is None or key.keep_policy:
+        yield Finding(
+            "KP-PLAN-019",
+            Severity.WARNING,
+            f"{diff.address} is made with the policy that the service gives every new key",
+            diff.address,
+            key.position("policies"),
+            f"Write `policies` for it: those of {family_of(diff.address)} are not declared, and"
+            " nothing copies them.",
         )
 
 

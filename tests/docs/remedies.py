@@ -313,6 +313,14 @@ OTHERS = {
             "one that was made anew under the same name is somebody else to the service."
         ),
     ),
+    "KP-PLAN-019": (
+        "A replica is made without the policy of its key",
+        (
+            "The policy of the key is not declared here (`policies: keep`, or nothing), and "
+            "services copy none to another place: the replica has the same material under the "
+            "policy that every new key gets, which may let more people use it."
+        ),
+    ),
     "KP-PLAN-014": (
         "A parent that is needed does not work",
         "A key that is suspended, ended or pending deletion wraps, derives and signs nothing.",
@@ -493,6 +501,7 @@ REMEDIES = {
     "KP-PLAN-016": "Do as the message says; replicas and the primary can change in two applies.",
     "KP-PLAN-017": "Write `lifecycle: {manage: observe}`, or make a key of your own.",
     "KP-PLAN-018": "Find out who did it; then apply the policy again, or take the identity out.",
+    "KP-PLAN-019": "Write `policies` in the replica's entry, or on the key.",
     "KP-PLAN-014": "Write `state: active` on the parent, or give the child another one.",
     "KP-POL-006": "Nothing while the gap is accepted; then remove the attribute or the gap.",
     "KP-POL-005": "Nothing while the gap is accepted; then remove the condition or the gap.",

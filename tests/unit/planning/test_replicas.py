@@ -137,6 +137,20 @@ def test_drift_of_a_replica_is_its_own(bench: Bench) -> None:
     bench.converge(*both())
 
 
+@pytest.mark.parametrize(("own", "warnings"), [(None, 1), (policy("decrypt"), 0)])
+def test_a_replica_does_not_get_round_a_policy_that_is_not_declared(
+    bench: Bench, own: Any, warnings: int
+) -> None:
+    """The service copies none: the material would be open to whoever its default lets in."""
+    bench.converge(several(policy=policy("decrypt")))
+    kept = several(policy=None)
+    copy = replace(replica(kept, "dr", "fake.dr"), policy=own)
+    plan = bench.plan(kept, copy)
+    found = [item for item in plan.findings if item.rule == "KP-PLAN-019"]
+    assert [str(item.address) for item in found] == [str(DR)] * warnings
+    assert not plan.errored
+
+
 def test_nobody_replicates_what_is_suspended(bench: Bench) -> None:
     bench.converge(several(state="suspended"))
     assert rules(bench.plan(*both(state="suspended"))) == {"KP-PLAN-016"}
