@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -423,3 +428,51 @@ def test_drift_that_is_only_reported_stays_drift_whatever_else_is_applied(
     assert "state        active -> suspended" in keyplan("drift").out
     assert keyplan("drift", "--remediate", "--auto-approve").code == 0
     assert keyplan("drift").code == 0
+
+
+# -- where nothing can be written --------------------------------------------------------
+
+_WITHOUT_PRIVILEGES = """
+import ctypes, os, sys
+if os.geteuid() == 0:  # root without capabilities obeys permissions like anybody
+    ctypes.CDLL(None).capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)())
+sys.path[:0] = sys.argv[1].split(os.pathsep)
+from keyplan.cli.main import run
+from keyplan.cli.terminal import Terminal
+try:
+    open("proof", "w")
+except PermissionError:
+    sys.exit(run(sys.argv[2:], Terminal(sys.stdout, sys.stderr, os.environ)))
+sys.exit("the folder can be written")
+"""
+
+
+def test_a_folder_that_cannot_be_written_is_enough(keyplan: Run, applied: Path) -> None:
+    behind(applied, RELABELLED)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "payments"
+        shutil.copytree(applied, folder)
+        everything = [Path(name), folder, *folder.rglob("*")]
+        for path in everything:
+            path.chmod(0o500 if path.is_dir() else 0o400)
+        try:
+            done = subprocess.run(
+                [
+                    sys.executable,
+                    "-c",
+                    _WITHOUT_PRIVILEGES,
+                    os.pathsep.join(sys.path),
+                    "drift",
+                    "--json",
+                ],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+        finally:
+            for path in everything:
+                path.chmod(0o700)
+    assert done.returncode == 2, done.stderr + done.stdout
+    assert [item["path"] for item in json.loads(done.stdout)["items"]] == ["labels:team"]
