@@ -63,6 +63,7 @@ _TRANSIENT = frozenset(
 )  # fmt: skip
 _CLOCK = re.compile(r"Signature (expired|not yet current)", re.IGNORECASE)
 _SETTLING = re.compile(r"is (creating|updating)", re.IGNORECASE)
+_STRANGER = "invalid principal"
 _MISSING = re.compile(r"not authorized to perform: (?P<action>[\w-]+:\w+)")
 _BECAUSE = re.compile(r"because (?P<reason>.+?)\.?$", re.DOTALL)
 
@@ -183,6 +184,12 @@ def _answered(error: Any, attempt: Attempt) -> ProviderError:
         )
     if code in _TRANSIENT or _SETTLING.search(text):
         return TransientError(f"{attempt.call} cannot be done just now ({code})", **told)
+    if code == "MalformedPolicyDocumentException" and _STRANGER in text:
+        return TransientError(
+            f"{attempt.call} names somebody whom KMS does not know, or not yet",
+            advice="A role that was made just now may take a minute; any other must be corrected.",
+            **told,
+        )
     if code in _ABSENT:
         return NotFoundError(f"{attempt.call} did not find it", **told)
     if code in _TAKEN:
@@ -248,7 +255,7 @@ def _advice(code: str, text: str) -> str:
     if code == "MalformedPolicyDocumentException":
         if "in the future" in text:
             return "Let who runs keyplan keep kms:PutKeyPolicy: in the policy, or through IAM."
-        return "Does every principal exist? A role that was made just now may take a minute."
+        return "See what AWS says of it; `keyplan plan` lists what it would refuse."
     if code == "KMSInvalidStateException" and "pending" in text:
         return "Cancel the key's deletion first: declare the key, and plan."
     return ""

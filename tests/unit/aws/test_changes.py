@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from keyplan.errors import ConflictError, QuotaError, RejectedError
+from keyplan.errors import ConflictError, QuotaError, RejectedError, TransientError
 from keyplan.model.keys import KeyState
 from keyplan.model.operations import (
     CancelDeletion,
@@ -172,6 +173,19 @@ def test_a_policy_that_would_lock_out_is_refused_by_aws_and_said(bench: Bench) -
 
 
 # -- grants ------------------------------------------------------------------------------
+
+
+def test_a_role_that_kms_does_not_know_yet_is_waited_for(bench: Bench) -> None:
+    """Who makes role and key in one run meets this: IAM is quicker than KMS."""
+    bench.create()
+    allow: dict[str, Any] = {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}
+    document = [{**allow, "Principal": {"AWS": ["111122223333", ROLE]}}]
+    bench.double.world.missing_principals.add(ROLE)
+    with pytest.raises(TransientError, match="not yet"):
+        bench.do(PutPolicy(KEY, None, {"Statement": document}))
+    bench.double.world.missing_principals.clear()
+    bench.do(PutPolicy(KEY, None, {"Statement": document}))
+    assert ROLE in str(bench.look().attributes["policy"])
 
 
 def test_a_grant_comes_back_with_its_name_and_its_end(bench: Bench) -> None:
