@@ -44,8 +44,8 @@ class Clients:
         if not region:
             raise RejectedError(
                 "no AWS Region is known",
-                why="The provider block names none, nor do AWS_REGION, AWS_DEFAULT_REGION or"
-                " the profile.",
+                why="The provider block names none, nor do AWS_DEFAULT_REGION (boto3 does not"
+                " read AWS_REGION) or the profile.",
                 advice="Write `aws: {region: eu-west-1}` in the provider block.",
             )
         self.region: str = region
