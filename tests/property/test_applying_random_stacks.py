@@ -163,7 +163,7 @@ def test_a_killed_run_is_finished_as_if_nothing_had_happened(
         after, nth = dies
         kind = FaultKind.CRASH_AFTER if after else FaultKind.CRASH_BEFORE
         world.service.faults.add(kind, nth=nth)
-    for crash in [*points, None, None]:
+    for crash in [*points, None, None, None]:  # put away, tried again, finished
         try:
             if world.snapshot.open_run is not None:
                 report = world.resume(crash=crash)
