@@ -75,7 +75,10 @@ def residue(effect: Effect) -> Finding:
     address = operation.target
     if isinstance(operation, CreateKey | ReplicateKey):
         what = f"{address} was made by the run: it stays, suspended and tracked in the state"
-        advice = f"To be rid of it, add `removed: [{{from: '{address}', mode: destroy}}]` later."
+        advice = (
+            "To use it after all, declare `state: active`. To be rid of it, add"
+            f" `removed: [{{from: '{address}', mode: destroy}}]`."
+        )
         return Finding(RESIDUE, Severity.NOTE, what, address, None, advice)
     return Finding(RESIDUE, Severity.NOTE, f"{address}: {inverse.residue}", address)
 

@@ -3,21 +3,24 @@
 Rules: what cannot be read is said once per provider and attribute, with the permission
 that is missing where the provider knows it; it is compared with what was last applied. A
 value that was never seen nor applied is not overwritten, because nothing could bring it
-back. A key that its service manages is looked at, and nothing else.
+back. A key that its service manages is looked at, and nothing else. A key that nobody can
+use, and that nothing will enable, is said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from keyplan.diagnostics import Severity
 from keyplan.model.address import Address
+from keyplan.model.keys import KeyState
 from keyplan.model.observations import Observation
-from keyplan.model.resources import DesiredKey
+from keyplan.model.resources import DesiredKey, Manage
+from keyplan.planning.compare import ignored
 from keyplan.plans.changes import AttributeChange
 from keyplan.plans.findings import Finding
 from keyplan.sdk.provider import Plugin
-from keyplan.state.model import ResourceState
+from keyplan.state.model import Phase, ResourceState
 
 CUSTOMER = "customer"
 """The attribute `manager` of a key that its owner manages; absent is the same."""
@@ -48,6 +51,39 @@ def unreadable(
             addresses[0],
             None,
             "It is compared with what was last applied; nobody's change of it would be seen.",
+        )
+
+
+def idle(
+    keys: Iterable[DesiredKey],
+    resources: Mapping[Address, ResourceState],
+    live: Mapping[Address, Observation],
+) -> Iterator[Finding]:
+    """A note on keys that are suspended while nothing declares in which state they are.
+
+    A rollback leaves such keys: applying the corrected declaration does not enable them.
+    """
+    found = [
+        key
+        for key in keys
+        if key.address in live
+        and live[key.address].state is KeyState.SUSPENDED
+        and live[key.address].deletion_at is None
+        and (key.address not in resources or resources[key.address].phase is Phase.LIVE)
+        and "state" not in key.attributes
+        and key.lifecycle.manage is Manage.FULL
+        and not ignored(key, "state")
+    ]
+    if found:
+        first, others = found[0], len(found) - 1
+        which = f"{first.address} and {others} more are" if others else f"{first.address} is"
+        yield Finding(
+            "KP-PLAN-020",
+            Severity.NOTE,
+            f"{which} suspended, and nobody can use {'them' if others else 'it'}",
+            first.address,
+            first.position(),
+            "No `state` is declared, so this stays. Write `state: active` to enable a key.",
         )
 
 

@@ -321,6 +321,13 @@ OTHERS = {
             "policy that every new key gets, which may let more people use it."
         ),
     ),
+    "KP-PLAN-020": (
+        "A key is suspended, and nothing will enable it",
+        (
+            "No `state` is declared for it, and a state never loosens by itself: not when the rest "
+            "of the declaration is applied, nor after a rollback, which suspends what the run made."
+        ),
+    ),
     "KP-PLAN-014": (
         "A parent that is needed does not work",
         "A key that is suspended, ended or pending deletion wraps, derives and signs nothing.",
@@ -501,6 +508,7 @@ REMEDIES = {
     "KP-PLAN-016": "Do as the message says; replicas and the primary can change in two applies.",
     "KP-PLAN-017": "Write `lifecycle: {manage: observe}`, or make a key of your own.",
     "KP-PLAN-018": "Find out who did it; then apply the policy again, or take the identity out.",
+    "KP-PLAN-020": "Write `state: active` where it shall work; else nothing.",
     "KP-PLAN-019": "Write `policies` in the replica's entry, or on the key.",
     "KP-PLAN-014": "Write `state: active` on the parent, or give the child another one.",
     "KP-POL-006": "Nothing while the gap is accepted; then remove the attribute or the gap.",

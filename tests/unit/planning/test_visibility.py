@@ -106,3 +106,17 @@ def test_a_key_of_the_service_is_never_managed(bench: Bench) -> None:
     assert [entry[:2] for entry in said(plan)] == [("KP-PLAN-017", "error")]
     bench.perform(bench.plan(observed(), imported={"key.a": identifier}))
     assert [entry[0] for entry in said(bench.plan(some(description="x")))] == ["KP-PLAN-017"]
+
+
+def test_a_suspended_key_that_nothing_will_enable_is_said(bench: Bench) -> None:
+    bench.converge(some(state="suspended"), some("key.b", state="suspended"))
+    bench.perform(bench.plan(some(), some("key.b", state="suspended")))
+    alone = bench.plan(some(), some("key.b", state="suspended"))
+    assert said(alone) == [
+        ("KP-PLAN-020", "note", "key.a is suspended, and nobody can use it"),
+    ]
+    both = bench.plan(some(), some("key.b"))
+    assert said(both) == [
+        ("KP-PLAN-020", "note", "key.a and 1 more are suspended, and nobody can use them"),
+    ]
+    assert said(bench.plan(some(state="active"), some("key.b", state="suspended"))) == []
