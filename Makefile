@@ -6,7 +6,7 @@ PYTHON ?=
 PYTEST ?= $(VENV)/bin/pytest -n auto --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help dev lint format test quickstart bench package clean
+.PHONY: help dev lint format test soak quickstart bench package clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,6 +25,9 @@ format: $(VENV)/.dev ## format the code
 
 test: $(VENV)/.dev ## run every test
 	$(PYTEST)
+
+soak: $(VENV)/.dev ## run the long forms: 3,000 kills, every call failing in every way (hours)
+	HYPOTHESIS_PROFILE=soak $(PYTEST) -m soak
 
 quickstart: $(VENV)/.runtime ## plan and apply a small hierarchy, and plan it again
 	@PATH="$(abspath $(VENV))/bin:$$PATH" sh examples/quickstart/demo.sh

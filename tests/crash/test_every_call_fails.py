@@ -206,7 +206,7 @@ def fail_all(site: Site, scenario: str, *, at_most: int | None = None) -> None:
 
 @pytest.mark.parametrize("scenario", ["made", "changed"])
 def test_on_aws_as_the_double_plays_it(site: Site, scenario: str) -> None:
-    fail_all(site, scenario, at_most=16)
+    fail_all(site, scenario, at_most=10)
 
 
 @pytest.mark.soak
