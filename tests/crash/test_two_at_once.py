@@ -106,6 +106,24 @@ def test_a_paused_holder_that_wakes_up_cannot_write(land: MakeLand, store: str) 
     assert found["planned"] == 0
 
 
+def test_a_lease_that_expires_is_taken_over(land: MakeLand) -> None:
+    there = land("hsm", "s3")
+    place = slow_place(there)
+    file = place.folder / "keyplan.yaml"
+    file.write_text(file.read_text().replace("s3: {", "s3: {lease_ttl: 15s, "))
+    paused = begun(there, place)
+    paused.signal(signal.SIGSTOP)
+    quick(place)
+    refused = there.run(place, "resume", "--auto-approve")
+    says(refused, "locked by another run", "it is free 15 seconds after it fell silent")
+    resumed = there.run(place, "resume", "--auto-approve", "--lock-timeout", "2m")
+    assert resumed.code == 0, str(resumed)
+    paused.signal(signal.SIGCONT)
+    says(paused.wait(), "lease")
+    found = there.picture(place)
+    assert (found["count"], found["planned"]) == (KEYS["first"], 0)
+
+
 @pytest.mark.parametrize("store", STORES)
 def test_a_plan_applies_once_and_not_on_another_state(land: MakeLand, store: str) -> None:
     there = land("hsm", store)
