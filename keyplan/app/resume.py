@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from keyplan.app.apply import holder
 from keyplan.app.unsaved import keeping_unsaved
 from keyplan.app.workspace import Workspace
-from keyplan.applying.deciding import has_failed
+from keyplan.applying.deciding import has_failed, undecided
 from keyplan.applying.options import ApplyOptions, Interrupt, Observer
 from keyplan.applying.recovery import finish_open_run
 from keyplan.plans.recovery import RecoveryReport
@@ -65,6 +65,11 @@ def resume(
             clock=workspace.clock,
             interrupt=interrupt,
         )
+
+
+def undecided_steps(workspace: Workspace) -> int:
+    """How many steps of the open run the providers must be asked about, which takes a while."""
+    return len(undecided(_open_entries(workspace)))
 
 
 def owed_rollback(workspace: Workspace) -> OwedRollback | None:

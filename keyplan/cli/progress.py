@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from keyplan.cli.terminal import Terminal
 from keyplan.plans.reports import ApplyEvent, EventKind
+from keyplan.render.layout import count
 from keyplan.session.clock import Clock
 
 Observer: TypeAlias = Callable[[ApplyEvent], None]
@@ -41,24 +42,38 @@ class LogProgress:
     def __init__(self, terminal: Terminal, clock: Clock) -> None:
         self._terminal = terminal
         self._clock = clock
-        self._began = clock.monotonic()
-        self._said = self._began
+        self._since, self._before = clock.monotonic(), 0
+        self._said = self._since
+        self._first = True
         self._failed = 0
 
     def __call__(self, event: ApplyEvent) -> None:
         """Count; say something if it is time."""
         self._failed += event.kind is EventKind.ERRORED
         now = self._clock.monotonic()
+        if self._first and event.kind is EventKind.STARTED:
+            self._since, self._before = now, event.done  # a resume begins late, and not at nothing
+        self._first = False
         if now - self._said < EVERY:
             return
         self._said = now
         parts = [f"{event.done:,} of {event.total:,} steps"]
         if self._failed:
             parts.append(f"{self._failed:,} failed")
-        if event.done:
-            left = (now - self._began) / event.done * (event.total - event.done)
+        done = event.done - self._before
+        if done:
+            left = (now - self._since) / done * (event.total - event.done)
             parts.append(f"about {duration(left)} left")
         self._terminal.note(f"{', '.join(parts)}\n")
+
+
+def deciding(terminal: Terminal, steps: int) -> None:
+    """Say what the silence at the beginning of a recovery is."""
+    if steps and not terminal.streaming:
+        terminal.note(
+            f"Asking what became of {count(steps, 'step')}; services that show changes late are"
+            "\nasked for up to half a minute.\n"
+        )
 
 
 def duration(seconds: float) -> str:

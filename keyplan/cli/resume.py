@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from keyplan.app.apply import ApplyOptions, Interrupt
-from keyplan.app.resume import owed_rollback
+from keyplan.app.resume import owed_rollback, undecided_steps
 from keyplan.app.resume import resume as finish_run
 from keyplan.cli import options as o
 from keyplan.cli.interrupt import stopping
-from keyplan.cli.progress import observing
+from keyplan.cli.progress import deciding, observing
 from keyplan.cli.stack import workspace_of
 from keyplan.cli.taking_back import take_back
 from keyplan.cli.terminal import terminal_of
@@ -45,6 +45,7 @@ def resume(
     if json:
         terminal.events()
     workspace, interrupt = workspace_of(terminal), Interrupt()
+    deciding(terminal, undecided_steps(workspace))
     with (
         observing(terminal, 1, workspace.clock) as observer,
         stopping(interrupt, terminal),

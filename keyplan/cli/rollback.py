@@ -9,6 +9,7 @@ import typer
 
 from keyplan.app.files import save_plan
 from keyplan.app.plan import PlanResult
+from keyplan.app.resume import undecided_steps
 from keyplan.app.rollback import (
     close_for_rollback,
     plan_run_rollback,
@@ -19,6 +20,7 @@ from keyplan.app.workspace import Workspace
 from keyplan.cli import options as o
 from keyplan.cli.perform import ApplyFlags, show_and_perform
 from keyplan.cli.plan import show_plan
+from keyplan.cli.progress import deciding
 from keyplan.cli.stack import workspace_of
 from keyplan.cli.terminal import Terminal, terminal_of
 from keyplan.errors import UsageError
@@ -77,6 +79,7 @@ def rollback(
     else:
         open_run = workspace.snapshot().open_run
         if run is None or run == open_run:
+            deciding(terminal, undecided_steps(workspace))
             report = close_for_rollback(workspace, lock_timeout=flags.lock_timeout)
             _show_recovery(terminal, report)
             if not report.closed:

@@ -138,6 +138,7 @@ def test_a_killed_apply_stops_planning_until_it_is_resumed(keyplan: Run, stack: 
     resumed = keyplan("resume")
     assert resumed.code == 0, resumed.err
     assert "Resume complete! Resources: 62 added" in resumed.out
+    assert "Asking what became of" in resumed.err
     planned = keyplan("plan", "--detailed-exitcode")
     assert (planned.code, "No changes" in planned.out) == (0, True)
     assert keyplan("resume").out == "There is no run to resume.\n"
@@ -176,6 +177,19 @@ def test_a_long_apply_reports_to_a_log_every_ten_seconds() -> None:
     assert terminal.stderr.getvalue().splitlines() == [  # type: ignore[attr-defined]
         "200 of 600 steps, about 22 s left",
         "400 of 600 steps, about 11 s left",
+    ]
+
+
+def test_a_resume_counts_its_own_steps_when_it_says_how_long() -> None:
+    clock, terminal = _Clock(), _terminal()
+    progress = LogProgress(terminal, clock)  # type: ignore[arg-type]
+    clock.seconds = 40.0
+    progress(ApplyEvent(EventKind.STARTED, STEP, 10, 110))
+    clock.seconds = 50.0
+    progress(ApplyEvent(EventKind.COMPLETE, STEP, 60, 110))
+    assert terminal.stderr.getvalue().splitlines() == [  # type: ignore[attr-defined]
+        "10 of 110 steps",
+        "60 of 110 steps, about 10 s left",
     ]
 
 
