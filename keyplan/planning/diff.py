@@ -281,8 +281,12 @@ def _ignored_paths(key: DesiredKey, resource: ResourceState) -> frozenset[str]:
 
 
 def ownership(resource: ResourceState, live: Observation, world: World) -> list[Intent]:
-    """Our mark where it is missing or another stack's is; whose it may be is a brake's matter."""
-    if live.owner is not None and live.owner.stack == world.lineage:
+    """Our mark where it is missing or another stack's is; whose it may be is a brake's matter.
+
+    Where marks are labels that cannot be read, none is taken for missing.
+    """
+    unseen = live.owner is None and live.unreadable & {"labels", "owner"}
+    if unseen or (live.owner is not None and live.owner.stack == world.lineage):
         return []
     token = resource.owner.token if resource.owner else world.new_token()
     return [Mark(live.owner, OwnerMark(world.lineage, token))]

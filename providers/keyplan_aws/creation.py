@@ -18,7 +18,7 @@ from keyplan_aws.api import Api, Work
 from keyplan_aws.finding import search, tagged_with
 from keyplan_aws.places import Place, key_id_of, region_of
 from keyplan_aws.policy.document import to_json
-from keyplan_aws.reading import resource_tags
+from keyplan_aws.reading import not_visible_yet, resource_tags
 from keyplan_aws.specs import KEY_USAGES, SPECS, algorithms
 
 CARRIED = frozenset(
@@ -113,13 +113,16 @@ def replicate_key(
     if _is_there(work, replica, operation):
         return replica
     given = {name: value for name, value in operation.attributes.items() if value is not None}
-    answer = work.write(
-        "ReplicateKey",
-        region=home,
-        KeyId=key_id_of(primary),
-        ReplicaRegion=place.region,
-        **_described(given, {**_labels(given), **marks.owner_tags(operation.owner)}),
-    )
+    try:
+        answer = work.write(
+            "ReplicateKey",
+            region=home,
+            KeyId=key_id_of(primary),
+            ReplicaRegion=place.region,
+            **_described(given, {**_labels(given), **marks.owner_tags(operation.owner)}),
+        )
+    except NotFoundError as error:  # another connection may have made it a moment ago
+        raise not_visible_yet(error, primary) from None
     return str(answer["ReplicaKeyMetadata"]["Arn"])
 
 

@@ -27,7 +27,7 @@ PENDING = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
 _STATES: Mapping[str, KeyState] = {
     "Enabled": KeyState.ACTIVE,
     "Updating": KeyState.ACTIVE,
-    "Creating": KeyState.PRE_ACTIVATION,
+    "Creating": KeyState.ACTIVE,
     "PendingImport": KeyState.PRE_ACTIVATION,
 }
 """Every other state of a key is one in which it cannot be used: suspended."""

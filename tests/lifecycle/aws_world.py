@@ -144,7 +144,9 @@ class AwsWorld(World):
 
     def graph(self, stack: Document) -> ResourceGraph:
         """The linked stack; raises `ConfigurationError` for what may not be declared."""
-        text = json.dumps(stack).replace('"none"', "none")  # unquoted, it removes
+        text = json.dumps(stack)
+        for word in ("none", "keep"):  # unquoted, they mean themselves
+            text = text.replace(f'"{word}"', word)
         (self.folder / "keyplan.yaml").write_text(text, encoding="utf-8")
         return Workspace(self.folder, environment={}, clock=self.clock).graph
 
@@ -164,8 +166,9 @@ class AwsWorld(World):
         """Apply it, and see that nothing is left to do and nothing has drifted."""
         report = self.made(stack)
         again = self.planned(stack)
-        assert [(step.address, step.operation) for step in again.steps] == []
-        assert again.drift == ()
+        left = [(step.address, step.operation) for step in again.steps]
+        drift = [(item.address, item.path, item.applied, item.live) for item in again.drift]
+        assert (left, drift) == ([], []), (left, drift)
         return report
 
     def undone(self, report: ApplyReport) -> ApplyReport:

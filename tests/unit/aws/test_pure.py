@@ -179,7 +179,7 @@ def _seen(tags: dict[str, str] | None = None, **more: Any) -> Any:
         ("PendingDeletion", KeyState.SUSPENDED),
         ("PendingReplicaDeletion", KeyState.SUSPENDED),
         ("PendingImport", KeyState.PRE_ACTIVATION),
-        ("Creating", KeyState.PRE_ACTIVATION),
+        ("Creating", KeyState.ACTIVE),
         ("SomethingNew", KeyState.SUSPENDED),
     ],
 )
