@@ -97,7 +97,7 @@ def check_state(plan: Plan, snapshot: StateSnapshot) -> None:
             "Saved plan is stale",
             target=plan.stack,
             why=f"It was made at serial {plan.serial}, and the state has moved on to serial"
-            f" {state.serial}. A plan applies once."
+            f" {state.serial}: another run came first, or it was applied. A plan applies once."
             if plan.serial != state.serial
             else f"The state was written again at the same serial ({state.serial}).",
             advice=AGAIN,

@@ -202,7 +202,7 @@ def unlock(
     terminal.asking = not no_input
     workspace = workspace_of(terminal)
     held = changing.lock_holder(workspace)
-    if held is not None:
+    if held is not None and held.id == lease_id:
         what = (
             f"{held.holder} holds the lock for `{held.operation}` since"
             f" {held.created_at:%Y-%m-%d %H:%M} UTC. If that run still goes on, it stops in the"

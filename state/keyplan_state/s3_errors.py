@@ -83,7 +83,7 @@ def explained(error: Exception, *, action: str, target: str, why: str = "") -> S
         f"cannot {action}: S3 cannot be reached ({type(error).__name__})",
         target=target,
         why=why,
-        advice="Check the network, the proxy and the region, then run again."
+        advice="Check the store's region and endpoint_url, network and proxy, then run again."
         if known
         else "Check the installation of boto3, then run again.",
     )

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from keyplan.app.workspace import Workspace
+from keyplan.testing.store_contract import lease_info
 from tests.cli.conftest import Run
 
 STATE = "keyplan.state.json"
@@ -160,6 +162,17 @@ def test_unlock_without_a_lock(applied: Path, keyplan: Run) -> None:
     refused = keyplan("state", "unlock", "abc", "--auto-approve")
     assert refused.code == 1
     assert "nobody holds" in refused.err
+
+
+def test_unlock_asks_nobody_about_a_lock_that_has_another_id(applied: Path, keyplan: Run) -> None:
+    lease = Workspace(applied, environment={}).store.acquire(lease_info())
+    try:
+        refused = keyplan("state", "unlock", "abc", answer="yes\n")
+        assert refused.code == 1
+        assert f"keyplan state unlock {lease.info.id}" in refused.err
+        assert refused.out == ""
+    finally:
+        lease.release()
 
 
 # -- damage --------------------------------------------------------------------------------
