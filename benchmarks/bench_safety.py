@@ -34,7 +34,6 @@ OVERHEAD = 0.25
 """The journal may add so much to an apply."""
 
 PUTS_A_WAVE = 2.0
-S3_KEYS = 300
 
 
 # -- in the child ------------------------------------------------------------------------
@@ -110,8 +109,11 @@ def measured(mode: str, keys: int, state: str = "", **environment: str) -> dict[
             file.write_text(text.replace("local: {path: keyplan.state.json}", state))
         done = subprocess.run(
             [sys.executable, __file__, "--child", mode, name],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, env={**os.environ, **environment},
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=True,
+            env={**os.environ, **environment},
+        )
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
@@ -161,6 +163,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure what crash safety costs.")
     parser.add_argument("--keys", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--s3-keys", type=int, default=300)
     parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -176,8 +179,8 @@ def main() -> int:
             f"  {clock}: {cost[clock]:.3f} s with a journal, {cost[f'{clock} bare']:.3f} s without,"
             f" {cost[f'{clock} more']:+.1%}, {a_step:.0f} us a step"
         )
-    requests = puts(S3_KEYS)
-    print(f"S3, {S3_KEYS} keys: {requests}")
+    requests = puts(options.s3_keys)
+    print(f"S3, {options.s3_keys} keys: {requests}")
     missed = max(cost["cpu more"], cost["wall more"]) > OVERHEAD or requests["a wave"] > PUTS_A_WAVE
     return 1 if options.check and missed else 0
 

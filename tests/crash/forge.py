@@ -28,12 +28,16 @@ import boto3
 import botocore.session
 import psycopg  # noqa: F401  (imported once for all children)
 
+from keyplan.applying.record import Recorder
 from keyplan.cli.commands import BUILT_IN
 from keyplan.cli.main import main as keyplan
 from keyplan_aws import manifest
 from keyplan_hsm import control  # noqa: F401
 from tests.crash.dying import Dying, Point
 from tests.crash.picture import picture
+
+CARELESS = "KEYPLAN_CRASH_CARELESS"
+"""With it, nothing is durable before its effect: a run that the tests must find wanting."""
 
 COMMANDS = ("plan", "apply", "resume", "rollback", "state")
 PREPARED = ("kms", "s3", "sts", "resourcegroupstaggingapi")
@@ -112,6 +116,8 @@ def _run(asked: dict[str, Any], begun: int, scratch: Path) -> int:
     if asked["argv"] == ["picture"]:
         print(json.dumps(picture(Path(asked["folder"]))))
         return 0
+    if CARELESS in os.environ:
+        Recorder.flush = lambda _: None  # type: ignore[method-assign]
     point = asked.get("point")
     dying = Dying(None if point is None else Point(**point), leased=lambda: _tell(begun))
     dying.install()

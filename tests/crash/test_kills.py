@@ -12,7 +12,8 @@ from random import Random
 import pytest
 
 from tests.crash.conftest import MakeLand
-from tests.crash.killing import Killing, parse
+from tests.crash.dying import Point
+from tests.crash.killing import Case, Kill, Killing, parse
 from tests.crash.stacks import KEYS
 
 SHORT = {
@@ -60,6 +61,20 @@ def test_many_more_killed_processes_change_nothing_about_that(
 ) -> None:
     kills = LONG * SHORT[provider, store]
     kill_many(land, provider, store, kills=kills, seed=Random().randrange(1 << 32))
+
+
+def test_effects_before_their_journal_would_be_noticed(land: MakeLand) -> None:
+    there = land("hsm", "local")
+    Killing(there).whole("nothing", "first")
+    there.environment = {**there.environment, "KEYPLAN_CRASH_CARELESS": "1"}
+    point = Kill(Point("execute", 3, "after"))
+    case = Case("hsm", "local", "nothing", "first", "resume", 1, (point,))
+    killing = Killing(there)
+    with pytest.raises(AssertionError, match=r"the world differs") as failed:
+        killing.run(case)
+    assert parse(str(case)) == case
+    assert "policy.envelope" in str(failed.value)  # the stack is shown
+    assert "$ keyplan apply" in str(failed.value)
 
 
 @pytest.mark.skipif("KEYPLAN_CRASH_CASE" not in os.environ, reason="needs KEYPLAN_CRASH_CASE")
