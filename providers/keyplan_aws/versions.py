@@ -72,3 +72,21 @@ def change_primary(work: Work, key: str, before: str, after: str) -> None:
     work.write(
         "UpdatePrimaryRegion", region=region, KeyId=key_id_of(key), PrimaryRegion=region_of(after)
     )
+    _await_primary(work, key, after)
+
+
+def _await_primary(work: Work, key: str, after: str) -> None:
+    """Wait while the family is `Updating`: until it is not, AWS still shows the old primary.
+
+    When the time is over without it, that is for whoever reads the key back to say.
+    """
+    clock, wait = work.api.clock, 0.5
+    while True:
+        metadata = described(work, key)
+        primary = metadata["MultiRegionConfiguration"]["PrimaryKey"]["Arn"]
+        if primary == after and metadata.get("KeyState") != "Updating":
+            return
+        if clock.monotonic() + wait >= work.until:
+            return
+        clock.sleep(wait)
+        wait = min(2 * wait, 8.0)

@@ -131,7 +131,7 @@ class AwsWorld(World):
         )
         provider = open_provider(block, OpenContext(Path(), self.clock.now()), clock=self.clock)
         return ProviderSession(
-            name, PLUGIN, provider, clock=self.clock, random=lambda: 0.0, settings=block
+            name, PLUGIN, provider, clock=self.clock, random=lambda: 0.5, settings=block
         )
 
     def disconnect(self) -> None:

@@ -129,6 +129,20 @@ def test_the_primary_moves_and_comes_back(world: AwsWorld) -> None:
     assert world.picture() == before
 
 
+@pytest.mark.parametrize("seconds", [2, 20])
+def test_what_aws_does_in_its_own_time_is_no_drift(world: AwsWorld, seconds: int) -> None:
+    """Replicas are `Creating` for a while, and families whose primary changes `Updating`."""
+    world.double.world.transition = timedelta(seconds=seconds)
+    declared = stack(**FAMILY)
+    world.settled(declared)
+    moved = stack(**FAMILY, primary="dr", description="there")
+    world.settled(moved)
+    world.clock.advance(timedelta(minutes=5))
+    plan = world.planned(moved)
+    assert (plan.steps, plan.drift) == ((), ())
+    assert world.key("key.a").shared.primary_region == "eu-west-1"
+
+
 # -- order -------------------------------------------------------------------------------
 
 
