@@ -44,3 +44,15 @@ def test_the_language_is_measured_with_all_that_makes_many_keys_of_few_lines() -
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("keys                          403\n")
     assert "load, expand and link: s" in done.stdout
+
+
+def test_aws_is_measured_beside_a_bare_loop_and_a_plan_needs_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / "bench_aws.py"), "--keys", "30", "--repeat", "1"],
+        capture_output=True, text=True, check=False, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    measured = {name: float(value) for name, value in map(str.split, done.stdout.splitlines())}
+    assert 4 < measured["calls_per_key"] < 4.2
+    assert measured["ratio"] > 0
+    assert measured["plan_seconds"] > 0
