@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from keyplan.model.address import Address
@@ -43,6 +43,17 @@ class LeftOut:
     provider: str
     id: str
     why: str
+
+
+def together(left_out: Iterable[LeftOut]) -> list[tuple[LeftOut, int]]:
+    """The first of those that one provider leaves out for one reason, and how many they are.
+
+    An account of many stacks would otherwise fill pages with keys that are not ours.
+    """
+    found: dict[tuple[str, str], list[LeftOut]] = {}
+    for item in left_out:
+        found.setdefault((item.provider, item.why), []).append(item)
+    return [(items[0], len(items)) for items in found.values()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from keyplan.model.values import Value
-from keyplan.plans.discovery import Discovery, Proposal
+from keyplan.plans.discovery import Discovery, Proposal, together
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./@-]*")
 _WORDS = frozenset({"true", "false", "null", "none", "yes", "no", "on", "off", "any", "keep"})
@@ -21,10 +21,9 @@ _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 def configuration_yaml(found: Discovery, *, header: str) -> str:
     """A file that declares and imports every proposal."""
     lines = [f"# {line}" for line in header.splitlines()]
-    lines += [
-        f"# left out: {out.provider} {_comment(out.id)}: {_comment(out.why)}"
-        for out in found.left_out
-    ]
+    for out, how_many in together(found.left_out):
+        more = f" and {how_many - 1:,} more" if how_many > 1 else ""
+        lines.append(f"# left out: {out.provider} {_comment(out.id)}{more}: {_comment(out.why)}")
     if not found.proposals:
         return "\n".join(lines) + "\n"
     lines += ["", "import:"]

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from keyplan.plans.discovery import Discovery, LeftOut, Proposal
+from keyplan.plans.discovery import Discovery, LeftOut, Proposal, together
 from keyplan.render.layout import clean, count, entry, paragraph, wrap
 
 _SHOWN = 200
@@ -22,8 +22,9 @@ def discovery_text(found: Discovery, *, written: str = "", hints: bool = True) -
         lines += ["", f"and {count(len(found.proposals) - _SHOWN, 'more key', 'more keys')}"]
     if found.left_out:
         lines += ["", "Left out"]
-        for out in found.left_out[:_SHOWN]:
-            lines += paragraph(f"{out.provider} {out.id}: {out.why}", 2, 4)
+        for out, how_many in together(found.left_out)[:_SHOWN]:
+            more = f" and {count(how_many - 1, 'more key', 'more keys')}" if how_many > 1 else ""
+            lines += paragraph(f"{out.provider} {out.id}{more}: {out.why}", 2, 4)
     lines += _next(found, written) if hints or written else []
     return "\n".join(lines) + "\n"
 

@@ -84,6 +84,9 @@ def test_keys_of_another_stack_are_left_out(stack: Path, keyplan: Run) -> None:
     assert document["keys"] == []
     assert len(document["left_out"]) == 2
     assert all("another keyplan stack owns it" in item["why"] for item in document["left_out"])
+    text = " ".join(keyplan("discover", "--generate-config-out", ADOPTED).out.split())
+    assert " and 1 more key: another keyplan stack owns it" in text
+    assert (stack / ADOPTED).read_text().count("# left out:") == 1
 
 
 def test_a_key_pending_deletion_is_left_out(abandoned: Path, keyplan: Run) -> None:
