@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,14 @@ def _all(session: ProviderSession) -> list[Observation]:
     return [key for key in found if key.attributes.get("manager") in (None, "customer")]
 
 
+def _comparable(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Without digests of how a policy is spelt, account number and all: the policy is there."""
+    return {name: value for name, value in attributes.items() if name != "spellings"}
+
+
 def _key(key: Observation, state: State) -> dict[str, Any]:
     return {
-        "attributes": dict(key.attributes),
+        "attributes": _comparable(key.attributes),
         "ours": key.owner is not None and key.owner.stack == state.lineage,
         "versions": [(version.number, version.state) for version in key.versions],
         "pending": key.deletion_at is not None,
@@ -76,6 +82,7 @@ def _resource(item: Any) -> dict[str, Any]:
         del found[varying]
     return {
         **found,
+        "attributes": _comparable(item.attributes),
         "managed": sorted(item.managed),
         "recorded": sorted(item.recorded),
         "dependencies": sorted(map(str, item.dependencies)),

@@ -132,7 +132,7 @@ def test_a_plan_applies_once_and_not_on_another_state(land: MakeLand, store: str
     for name in ("one.kplan", "two.kplan"):
         assert there.run(place, "plan", "--out", name).code == 0
     assert there.run(place, "apply", "one.kplan").code == 0
-    says(there.run(place, "apply", "one.kplan"), "A plan applies once")
+    says(there.run(place, "apply", "one.kplan"), "serial 0, and the state has moved on to serial 1")
     says(there.run(place, "apply", "two.kplan"), "does not match the given state")
     assert there.picture(place)["count"] == KEYS["first"]
 
