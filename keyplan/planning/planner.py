@@ -32,7 +32,7 @@ from keyplan.planning.moving import Relocation, relocate, with_renames
 from keyplan.planning.narrowing import narrowed_policies
 from keyplan.planning.order import order
 from keyplan.planning.pacing import pace_of_reading, pace_of_steps
-from keyplan.planning.performable import unsupported
+from keyplan.planning.performable import refused_while_stopped, unsupported
 from keyplan.planning.refresh import RefreshedState, assume, refresh
 from keyplan.planning.refreshonly import accept_drift
 from keyplan.planning.remediating import covered, reduced, reverting, suspect
@@ -135,6 +135,7 @@ def make_plan(
             *first_findings,
             *compared.findings,
             *unsupported(steps, inputs.capabilities),
+            *refused_while_stopped(steps, inputs.world.live, inputs.capabilities),
             *proof.findings,
         ),
         brakes=brakes_of(graph, state, steps, changes),

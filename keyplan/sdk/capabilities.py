@@ -83,7 +83,8 @@ class Capabilities:
     `calls` names the service's own call of an operation, as plans show it; where one
     operation has several, also by attribute or state (`set_attribute:rotation`,
     `set_attribute:rotation:none`, `change_state:active`, `put_labels:none`). `states` are
-    those that a key can be put into there.
+    those that a key can be put into there. `active_only` are calls, by the service's names,
+    that it refuses for a key that is not active: a plan that needs one is refused.
     """
 
     attributes: Mapping[str, Attribute]
@@ -104,6 +105,7 @@ class Capabilities:
     calls: Mapping[str, str] = field(default_factory=dict)
     grants_by_terms: bool = False
     paces_itself: bool = False
+    active_only: frozenset[str] = frozenset()
     states: frozenset[KeyState] = frozenset(
         {KeyState.ACTIVE, KeyState.SUSPENDED, KeyState.DEACTIVATED, KeyState.COMPROMISED}
     )

@@ -82,6 +82,11 @@ CALLS: Mapping[str, str] = {
 }
 """The calls that write, by operation and, where it has several, by what it sets."""
 
+ACTIVE_ONLY = frozenset(
+    {"CreateGrant", "DisableKeyRotation", "EnableKeyRotation", "RotateKeyOnDemand"}
+)
+"""What AWS refuses for a disabled key (`DisabledException`)."""
+
 OPERATIONS = frozenset(name for name in CALLS if ":" not in name)
 """The operations performed."""
 
@@ -111,5 +116,6 @@ def capabilities() -> Capabilities:
         calls=CALLS,
         grants_by_terms=True,
         paces_itself=True,
+        active_only=ACTIVE_ONLY,
         states=frozenset({KeyState.ACTIVE, KeyState.SUSPENDED, KeyState.COMPROMISED}),
     )

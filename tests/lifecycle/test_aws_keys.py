@@ -169,6 +169,23 @@ def test_a_key_is_enabled_first_and_disabled_last(world: AwsWorld) -> None:
     assert set(calls) == {"EnableKeyRotation", "RevokeGrant", "DisableKey"}
 
 
+@pytest.mark.parametrize(
+    ("change", "call"),
+    [({"grants": {"batch": GRANT}}, "CreateGrant"), ({"rotation": {"every": "90d"}}, "Enable")],
+)
+def test_what_aws_refuses_for_a_disabled_key_is_found_in_the_plan(
+    world: AwsWorld, change: dict[str, Any], call: str
+) -> None:
+    world.settled(stack(state="suspended"))
+    plan = world.planned(stack(state="suspended", **change))
+    (found,) = [finding for finding in plan.findings if finding.blocks]
+    assert found.rule == "KP-PLAN-012"
+    assert call in found.summary
+    world.settled(stack(state="active", **change))
+    world.settled(stack(state="suspended", **change))
+    assert not world.planned(stack(state="suspended", **change)).errored
+
+
 def test_a_policy_is_narrowed_last(world: AwsWorld) -> None:
     """What the wider policy allows may be what the other changes need."""
     wide = stack(policies=["policy.envelope"], description="a", labels={"team": "a"})
