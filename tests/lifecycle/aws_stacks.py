@@ -258,7 +258,8 @@ CHANGES: Mapping[str, ByHand] = {
     "deletion": ByHand(
         "deletion_at",
         lambda kms, arn: kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=7),
-        lambda block: "multi_region" not in block,
+        # A key is rescued suspended; only a declared state brings it back to work.
+        lambda block: "multi_region" not in block and "state" in block,
     ),
 }
 """What can be done by hand, by name."""
