@@ -1,7 +1,8 @@
 """Log records on stderr: warnings for everybody, more for who asks with `KEYPLAN_LOG`.
 
 Rules: a record is text from anywhere, so it is made printable; a warning looks like the
-warnings of the configuration and keeps to the page.
+warnings of the configuration and keeps to the page. Libraries never log below `info`: SDKs
+write whole requests there, with signatures and session tokens.
 """
 
 from __future__ import annotations
@@ -48,12 +49,15 @@ def log_to(terminal: Terminal, level: str) -> None:
     _forget_earlier_run()
     handler = logging.StreamHandler(terminal.stderr)
     handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=level, force=True)
+    wanted = logging.getLevelNamesMapping()[level]
+    logging.basicConfig(handlers=[handler], level=max(wanted, logging.INFO), force=True)
+    logging.getLogger(_OURS).setLevel(wanted)
 
 
 def _forget_earlier_run() -> None:
     """Runs inside one process do not add up."""
     ours = logging.getLogger(_OURS)
+    ours.setLevel(logging.NOTSET)
     for handler in list(ours.handlers):
         if isinstance(handler, _Warnings):
             ours.removeHandler(handler)

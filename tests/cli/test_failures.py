@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from keyplan.cli.interrupt import FIRST, LATER, stopping
+from keyplan.cli.logs import log_to
 from keyplan.cli.main import run
 from keyplan.cli.progress import LogProgress, duration, observing
 from keyplan.cli.terminal import Terminal
@@ -73,6 +75,23 @@ def test_debug_shows_where_an_expected_error_came_from(keyplan: Run) -> None:
 
 def test_a_log_is_written_on_request(keyplan: Run) -> None:
     assert keyplan("plan", env={"KEYPLAN_LOG": "loud"}).code == 64
+
+
+def test_no_log_has_the_requests_of_sdks_with_their_session_tokens() -> None:
+    terminal = _terminal()
+    root, ours = logging.getLogger(), logging.getLogger("keyplan")
+    before = (root.handlers[:], root.level, ours.level)
+    try:
+        log_to(terminal, "DEBUG")
+        logging.getLogger("botocore.endpoint").debug("headers: X-Amz-Security-Token")
+        logging.getLogger("keyplan.session").debug("a step of ours")
+    finally:
+        root.handlers[:] = before[0]
+        root.setLevel(before[1])
+        ours.setLevel(before[2])
+    said = terminal.stderr.getvalue()  # type: ignore[attr-defined]
+    assert "a step of ours" in said
+    assert "Token" not in said
 
 
 def test_the_first_ctrl_c_asks_and_the_second_says_what_is_waited_for() -> None:
