@@ -16,6 +16,9 @@ from keyplan.errors import UsageError
 
 EXTRA_ARGS = "KEYPLAN_CLI_ARGS"
 
+GROUPS = frozenset({"state"})
+"""Commands whose own command comes first: `state list`."""
+
 _SINGLE_DASH = re.compile(r"-[a-z][a-z-]+(=.*)?", re.DOTALL)
 _SPELLINGS = {
     "--refresh=true": "--refresh",
@@ -41,7 +44,8 @@ def normalise(
         return ["version" if text == "--version" else text for text in map(_long, before)]
     command, *arguments = rest
     if command in commands:
-        arguments = [*_from_environment(environment), *arguments]
+        first = 1 if command in GROUPS and arguments and not arguments[0].startswith("-") else 0
+        arguments = [*arguments[:first], *_from_environment(environment), *arguments[first:]]
         arguments = _normal(arguments)
     return [*map(_long, before), command, *arguments]
 

@@ -36,6 +36,12 @@ def test_arguments_from_the_environment_stand_right_after_the_command() -> None:
     assert found == ["plan", "--no-color", "--var", "a=b c", "--json"]
 
 
+def test_arguments_from_the_environment_stand_behind_the_command_of_a_group() -> None:
+    environment = {"KEYPLAN_CLI_ARGS": "--no-color"}
+    found = normalise(["state", "list", "key.*"], environment, ("state",))
+    assert found == ["state", "list", "--no-color", "key.*"]
+
+
 def test_arguments_that_cannot_be_split_are_wrong_usage() -> None:
     with pytest.raises(UsageError):
         normalise(["plan"], {"KEYPLAN_CLI_ARGS": "'"}, COMMANDS)
