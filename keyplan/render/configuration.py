@@ -36,7 +36,7 @@ def configuration_yaml(found: Discovery, *, header: str) -> str:
 
 
 def _block(item: Proposal) -> Iterator[str]:
-    yield f"  {item.name}:"
+    yield f"  {text(item.name)}:"
     for note in item.notes:
         yield f"    # {_comment(note)}"
     yield f"    provider: {item.provider}"

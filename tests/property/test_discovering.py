@@ -6,6 +6,7 @@ import io
 import tempfile
 from pathlib import Path
 
+import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -87,6 +88,12 @@ def test_hostile_text_is_never_syntax(labels: dict[str, str], description: str) 
     escaped = {name: _escaped(text) for name, text in labels.items()}
     assert (block.get("labels") or {}) == escaped
     assert block["description"] == _escaped(description)
+
+
+@pytest.mark.parametrize("name", ["null", "true", "no"])
+def test_a_name_that_yaml_reads_as_something_else_stays_a_name(name: str) -> None:
+    found = Discovery((Proposal(Address(f"key.{name}"), "hsm", "id-1", Tier.SERVICE),))
+    assert set(yaml.safe_load(configuration_yaml(found, header="x"))["key"]) == {name}
 
 
 def _escaped(text: str) -> str:
