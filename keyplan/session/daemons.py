@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock, Semaphore, Thread, get_ident
 from typing import Any, TypeVar
 
@@ -20,6 +20,9 @@ from keyplan.session.clock import Clock
 
 GRACE = 5.0
 """Seconds after its deadline for which a call may still come back with a reason of its own."""
+
+IDLE = 1.0
+"""Seconds for which a thread waits for work before it ends."""
 
 TICK = 0.1
 """Seconds between two looks at a call that somebody waits for."""
@@ -71,8 +74,20 @@ class Daemons:
             for _ in range(self._threads):
                 self._work.put(None)
 
+    def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
+        """The next work; `None` to end: there was none for a while, or never will be."""
+        while True:
+            try:
+                return self._work.get(timeout=IDLE)
+            except Empty:
+                with self._starting:
+                    if self._work.empty():
+                        self._idle.acquire(blocking=False)  # nobody counts on this thread now
+                        self._threads -= 1
+                        return None
+
     def _run(self) -> None:
-        while (item := self._work.get()) is not None:
+        while (item := self._next()) is not None:
             future, work = item
             if future.set_running_or_notify_cancel():
                 try:

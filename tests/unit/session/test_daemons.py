@@ -193,3 +193,18 @@ def test_the_process_ends_whatever_hangs() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == "over\n"
+
+
+def test_idle_threads_end_and_no_work_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keyplan.session.daemons.IDLE", 0.001)
+    pool = Daemons(4, "idle-test")
+    for number in range(300):
+        futures = [pool.submit(lambda number=number: number) for _ in range(3)]
+        assert [future.result(timeout=10) for future in futures] == [number] * 3
+        if number % 10 == 0:
+            threading.Event().wait(0.003)
+    for thread in threading.enumerate():
+        if thread.name.startswith("idle-test"):
+            thread.join(timeout=10)
+    assert not any(item.name.startswith("idle-test") for item in threading.enumerate())
+    assert pool.submit(lambda: "again").result(timeout=10) == "again"
