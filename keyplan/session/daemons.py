@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Lock, Semaphore, Thread, get_ident
 from typing import Any, TypeVar
@@ -76,6 +77,9 @@ class Daemons:
 
     def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
         """The next work; `None` to end: there was none for a while, or never will be."""
+        with suppress(Empty):
+            return self._work.get_nowait()
+        self._idle.release()
         while True:
             try:
                 return self._work.get(timeout=IDLE)
@@ -101,7 +105,6 @@ class Daemons:
                 if (thread := get_ident()) in self._left:
                     self._left.remove(thread)  # another stands in its place
                     return
-            self._idle.release()
 
 
 class Calls:
