@@ -14,7 +14,7 @@ whatever this table hopes for.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
@@ -120,18 +120,8 @@ def _ideal(operation: Operation) -> Inverse:  # noqa: C901, PLR0911, PLR0912  (o
             return NO_WAY_BACK
         case SetAttribute(target, attribute, before, after):
             return _exact(SetAttribute(target, attribute, after, before))
-        case PutLabels(target, put, remove, before):
-            now = {name: put[name] for name in put} | {
-                name: before[name] for name in remove if name in before
-            }
-            return _exact(
-                PutLabels(
-                    target,
-                    put=dict(before),
-                    remove=sorted(name for name in put if name not in before),
-                    before={name: now[name] for name in now if name in put},
-                )
-            )
+        case PutLabels():
+            return _exact(*_labels_back(operation))
         case RewrapKey(target, before, after):
             return _exact(RewrapKey(target, after, before))
         case IssueCertificate():
@@ -174,3 +164,13 @@ def _ideal(operation: Operation) -> Inverse:  # noqa: C901, PLR0911, PLR0912  (o
             return _exact(RenameKey(source, target, id))
         case _:
             assert_never(operation)
+
+
+def _labels_back(operation: PutLabels) -> Iterator[PutLabels]:
+    """Old values put back, then new ones taken off: two steps, as most services need two calls."""
+    target, put, before = operation.target, operation.put, operation.before
+    if before:
+        now = {name: put[name] for name in before if name in put}
+        yield PutLabels(target, put=dict(before), remove=[], before=now)
+    if added := sorted(name for name in put if name not in before):
+        yield PutLabels(target, put={}, remove=added, before={name: put[name] for name in added})

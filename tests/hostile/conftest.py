@@ -39,8 +39,11 @@ from keyplan.cli.main import run
 from keyplan.cli.terminal import Terminal
 code = run(sys.argv[2:], Terminal(sys.stdout, sys.stderr, os.environ))
 used = resource.getrusage(resource.RUSAGE_SELF)
+# ru_maxrss begins with what the parent had when it forked (getrusage(2)); this is our own.
+with open("/proc/self/status") as stream:
+    peak = next(int(line.split()[1]) for line in stream if line.startswith("VmHWM"))
 with open(sys.argv[1], "w") as stream:
-    json.dump({"seconds": used.ru_utime + used.ru_stime, "megabytes": used.ru_maxrss >> 10}, stream)
+    json.dump({"seconds": used.ru_utime + used.ru_stime, "megabytes": peak >> 10}, stream)
 sys.exit(code)
 """
 

@@ -125,9 +125,10 @@ def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
         names = archive.namelist()
     tops = {name.partition("/")[0] for name in names}
     assert tops == {
-        "keyplan", "keyplan_hsm", "keyplan_state", f"keyplan-{keyplan.__version__}.dist-info",
+        "keyplan", "keyplan_aws", "keyplan_hsm", "keyplan_state",
+        f"keyplan-{keyplan.__version__}.dist-info",
     }  # fmt: skip
-    for package in ("keyplan", "keyplan_hsm", "keyplan_state"):
+    for package in ("keyplan", "keyplan_aws", "keyplan_hsm", "keyplan_state"):
         assert f"{package}/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

@@ -71,6 +71,7 @@ UNSEEN = {
     "KP-DECL-024",  # the provider of the key
     "KP-DECL-025",  # what for_each gives
     "KP-DECL-027", "KP-DECL-034", "KP-DECL-035",  # addresses
+    "KP-DECL-037",  # where replicas and their key are
     "KP-DECL-036",  # what reads a sensitive variable
 }  # fmt: skip
 UNSEEN_FILES = {
