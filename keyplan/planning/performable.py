@@ -40,20 +40,10 @@ def refused_while_stopped(
     live: Mapping[Address, Observation],
     capabilities: Mapping[str, Capabilities],
 ) -> Iterator[Finding]:
-    """Steps on a key that is not active when their turn comes, and that need one that is."""
-    states = {address: key.state for address, key in live.items()}
+    """Findings for steps that need an active key on one that is not, once per key and call."""
     seen: set[tuple[str, str]] = set()
-    for step in steps:
-        match step.operation:
-            case ChangeState(after=after):
-                states[step.address] = after
-            case CancelDeletion():
-                states[step.address] = KeyState.SUSPENDED
-            case _:
-                pass
-        state = states.get(step.address, KeyState.ACTIVE)
-        needs = step.call in capabilities[step.provider].active_only
-        if needs and state is not KeyState.ACTIVE and (step.address, step.call) not in seen:
+    for step, state in on_stopped_keys(steps, live, capabilities):
+        if (step.address, step.call) not in seen:
             seen.add((step.address, step.call))
             yield Finding(
                 "KP-PLAN-012",
@@ -63,3 +53,23 @@ def refused_while_stopped(
                 None,
                 "Write `state: active` on it, and suspend it again afterwards; or take that out.",
             )
+
+
+def on_stopped_keys(
+    steps: Iterable[Step],
+    live: Mapping[Address, Observation],
+    capabilities: Mapping[str, Capabilities],
+) -> Iterator[tuple[Step, KeyState]]:
+    """Steps that need an active key and whose key is not when their turn comes, with its state."""
+    states = {address: key.state for address, key in live.items()}
+    for step in steps:
+        match step.operation:
+            case ChangeState(after=after):
+                states[step.address] = after
+            case CancelDeletion():
+                states[step.address] = KeyState.SUSPENDED
+            case _:
+                pass
+        state = states.get(step.address, KeyState.ACTIVE)
+        if step.call in capabilities[step.provider].active_only and state is not KeyState.ACTIVE:
+            yield step, state

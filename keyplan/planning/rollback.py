@@ -20,11 +20,12 @@ from keyplan.model.principals import Principal
 from keyplan.model.stack import Safety, Stack, StackMode
 from keyplan.planning.access import AccessView, access_changes, policy_stages
 from keyplan.planning.changes import resource_changes
+from keyplan.planning.drafts import Draft
 from keyplan.planning.intents import KeyDiff
-from keyplan.planning.performable import unsupported
+from keyplan.planning.performable import on_stopped_keys, unsupported
 from keyplan.planning.planner import PlanContext
 from keyplan.planning.rollback_diffs import diffs_of
-from keyplan.planning.rollback_findings import REMAINS
+from keyplan.planning.rollback_findings import REMAINS, needs_active
 from keyplan.planning.rollback_order import steps_of
 from keyplan.planning.rollback_past import Present, Run
 from keyplan.planning.rollback_undo import Undoing, undo
@@ -33,6 +34,7 @@ from keyplan.plans.findings import Brake, Finding
 from keyplan.plans.plan import Plan, PlanMode, Step
 from keyplan.rules.lockout import LockoutProof, prove_no_lockout
 from keyplan.rules.safety import Effects, brakes
+from keyplan.sdk.capabilities import Capabilities
 from keyplan.session.session import ProviderSession
 from keyplan.state.entries import Entry, RunStarted
 from keyplan.state.model import Phase, ResourceState, State, StateSnapshot
@@ -85,12 +87,7 @@ def make_rollback_plan(
     present = Present(snapshot.state, live)
     capabilities = {name: session.capabilities for name, session in sessions.items()}
     undoing = undo(run, present, capabilities, context.now)
-    steps = steps_of(
-        undoing.drafts,
-        rests_on=_rests_on(run.before, run.after, snapshot.state),
-        capabilities=capabilities,
-        expects={address: key.fingerprint for address, key in live.items()},
-    )
+    undoing, steps = _performable(undoing, run, present, capabilities)
     diffs = diffs_of(
         undoing.drafts,
         resources=_resources(run, snapshot.state),
@@ -128,6 +125,29 @@ def make_rollback_plan(
         read=len(live),
         observe=stack.mode is StackMode.OBSERVE,
     )
+
+
+def _performable(
+    undoing: Undoing, run: Run, present: Present, capabilities: Mapping[str, Capabilities]
+) -> tuple[Undoing, tuple[Step, ...]]:
+    """The steps; what a service refuses on a key that is not active is left out, and said."""
+
+    def steps_for(drafts: tuple[Draft, ...]) -> tuple[Step, ...]:
+        return steps_of(
+            drafts,
+            rests_on=_rests_on(run.before, run.after, present.state),
+            capabilities=capabilities,
+            expects={address: key.fingerprint for address, key in present.live.items()},
+        )
+
+    steps = steps_for(undoing.drafts)
+    refused = list(on_stopped_keys(steps, present.live, capabilities))
+    if not refused:
+        return undoing, steps
+    left = [step.operation for step, _ in refused]
+    kept = tuple(draft for draft in undoing.drafts if draft.operation not in left)
+    said = tuple(needs_active(step, state) for step, state in refused)
+    return Undoing(kept, (*undoing.findings, *said)), steps_for(kept)
 
 
 def _check_places(head: RunStarted, sessions: Mapping[str, ProviderSession]) -> None:

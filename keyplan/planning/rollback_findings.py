@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from keyplan.diagnostics import Severity
 from keyplan.model.address import Address
+from keyplan.model.keys import KeyState
 from keyplan.model.operations import (
     CancelDeletion,
     CreateGrant,
@@ -21,6 +22,7 @@ from keyplan.model.operations import (
 from keyplan.planning.drafts import Draft
 from keyplan.planning.rollback_past import Mismatch, Present, Run
 from keyplan.plans.findings import Finding
+from keyplan.plans.plan import Step
 from keyplan.state.fold import Effect
 from keyplan.state.model import Phase
 
@@ -95,6 +97,13 @@ def left(effect: Effect) -> Finding:
     words = operation.name.replace("_", " ")
     what = f"{words} of {operation.target} has no way back and stays done"
     return Finding(LEFT, Severity.WARNING, what, operation.target)
+
+
+def needs_active(step: Step, state: KeyState) -> Finding:
+    """An undo that the service refuses while the key is not active."""
+    what = f"{step.address} is {state.value}, so that its provider refuses {step.call}: stays done"
+    advice = "Declare what is missing once the key is active again."
+    return Finding(LEFT, Severity.WARNING, what, step.address, None, advice)
 
 
 def not_back(address: Address, what: str) -> Finding:

@@ -169,6 +169,19 @@ def test_a_key_is_enabled_first_and_disabled_last(world: AwsWorld) -> None:
     assert set(calls) == {"EnableKeyRotation", "RevokeGrant", "DisableKey"}
 
 
+def test_what_a_disabled_key_cannot_have_back_is_said_and_left(world: AwsWorld) -> None:
+    world.settled(stack(state="active", grants={"batch": GRANT}))
+    world.settled(stack(state="suspended", grants={"batch": GRANT}))
+    report = world.settled(stack(state="suspended", grants={}, description="other"))
+    plan = rollback_of(world, report.run)
+    with world.watched() as calls:
+        world.undone(report)
+    assert calls == ["UpdateKeyDescription"]
+    left = [finding.summary for finding in plan.findings if finding.rule == "KP-BACK-003"]
+    assert len(left) == 1
+    assert "refuses CreateGrant" in left[0]
+
+
 @pytest.mark.parametrize(
     ("change", "call"),
     [({"grants": {"batch": GRANT}}, "CreateGrant"), ({"rotation": {"every": "90d"}}, "Enable")],
