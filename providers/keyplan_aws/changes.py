@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from keyplan.errors import RejectedError
+from keyplan.errors import DeniedError, OutcomeUnknownError, QuotaError, RejectedError
 from keyplan.model.keys import TRANSITIONS, KeyState
 from keyplan.model.operations import (
     ChangeState,
@@ -103,13 +103,31 @@ def change_state(work: Work, key: str, operation: ChangeState) -> None:
         case KeyState.SUSPENDED:
             work.write("DisableKey", KeyId=key)
         case KeyState.COMPROMISED:
-            mark = {marks.STATE: marks.COMPROMISED}
-            work.write("TagResource", KeyId=key, Tags=marks.tag_list(mark))
-            work.write("DisableKey", KeyId=key)
+            _compromise(work, key, now)
         case _:
             raise RejectedError(
                 f"AWS KMS has no state {wanted.value}", target=key, operation=operation.name
             )
+
+
+def _compromise(work: Work, key: str, now: KeyState) -> None:
+    """Mark the key, then disable it; a key that cannot be marked is disabled all the same."""
+    try:
+        mark = marks.tag_list({marks.STATE: marks.COMPROMISED})
+        work.write("TagResource", KeyId=key, Tags=mark)
+    except (DeniedError, QuotaError, RejectedError) as error:
+        if now is not KeyState.ACTIVE:
+            raise
+        work.write("DisableKey", KeyId=key)
+        raise OutcomeUnknownError(
+            "the key is disabled, and could not be marked as compromised",
+            target=key,
+            why=error.what,
+            advice=f"{error.advice} Then: keyplan resume",
+            operation="change_state",
+            request_id=error.request_id,
+        ) from error
+    work.write("DisableKey", KeyId=key)
 
 
 # -- attributes --------------------------------------------------------------------------

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from keyplan.errors import ConflictError, QuotaError, RejectedError, TransientError
+from keyplan.errors import (
+    ConflictError,
+    OutcomeUnknownError,
+    QuotaError,
+    RejectedError,
+    TransientError,
+)
 from keyplan.model.keys import KeyState
 from keyplan.model.operations import (
     CancelDeletion,
@@ -111,6 +117,14 @@ def test_a_compromised_key_is_disabled_and_never_comes_back(bench: Bench) -> Non
         bench.do(ChangeState(KEY, KeyState.COMPROMISED, KeyState.ACTIVE))
     with pytest.raises(RejectedError):
         bench.do(ChangeState(KEY, KeyState.ACTIVE, KeyState.DEACTIVATED))
+
+
+def test_a_compromised_key_is_disabled_even_where_it_cannot_be_marked(bench: Bench) -> None:
+    bench.create()
+    bench.double.faults.deny("TagResource")
+    with pytest.raises(OutcomeUnknownError, match="is disabled, and could not be marked"):
+        bench.do(ChangeState(KEY, KeyState.ACTIVE, KeyState.COMPROMISED))
+    assert bench.look().state is KeyState.SUSPENDED
 
 
 def test_a_compromised_key_that_somebody_enabled_is_active(bench: Bench) -> None:
