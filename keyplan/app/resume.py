@@ -14,7 +14,6 @@ from keyplan.applying.deciding import has_failed, undecided
 from keyplan.applying.options import ApplyOptions, Interrupt, Observer
 from keyplan.applying.recovery import finish_open_run
 from keyplan.plans.recovery import RecoveryReport
-from keyplan.sdk.capabilities import Finding
 from keyplan.state.entries import (
     Entry,
     RunEnded,
@@ -50,7 +49,7 @@ def resume(
     entries = _open_entries(workspace)
     needed = _providers(entries) & set(workspace.settings.providers)
     # A service that takes idempotency tokens is asked by repeating the call.
-    repeats = any(_repeats(workspace, instance) for instance in needed)
+    repeats = workspace.asks_by_repeating(needed)
     writes = repeats or _may_go_on(entries)
     with (
         keeping_unsaved(workspace.root),
@@ -111,8 +110,3 @@ def _providers(entries: Sequence[Entry]) -> set[str]:
 def _may_go_on(entries: Sequence[Entry]) -> bool:
     planned = any(isinstance(entry, RunPlanned) for entry in entries[:2])
     return planned and not isinstance(entries[-1], RunEnded) and not has_failed(entries)
-
-
-def _repeats(workspace: Workspace, instance: str) -> bool:
-    plugin = workspace.registry.plugins[instance.partition(".")[0]]
-    return plugin.capabilities().finding is Finding.NATIVE

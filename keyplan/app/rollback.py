@@ -28,7 +28,6 @@ from keyplan.plans.findings import BrakeName, Finding
 from keyplan.plans.plan import Plan
 from keyplan.plans.recovery import RecoveryReport
 from keyplan.plans.reports import ApplyReport
-from keyplan.sdk.capabilities import Finding as Search
 from keyplan.state.entries import Entry, StepStarted
 from keyplan.state.history import SHOWN, state_at
 from keyplan.state.journal import read_journal
@@ -98,7 +97,7 @@ def close_for_rollback(workspace: Workspace, *, lock_timeout: float) -> Recovery
         )
     entries = _entries(workspace, run)
     needed = _providers(entries) & set(workspace.settings.providers)
-    repeats = any(_repeats(workspace, instance) for instance in needed)
+    repeats = workspace.asks_by_repeating(needed)
     with (
         keeping_unsaved(workspace.root),
         workspace.sessions(needed, read_only=not repeats) as sessions,
@@ -174,12 +173,6 @@ def _entries(workspace: Workspace, run: str) -> tuple[Entry, ...]:
 def _providers(entries: tuple[Entry, ...]) -> set[str]:
     """Where the run did anything: whoever else cannot be reached does not matter."""
     return {entry.provider for entry in entries if isinstance(entry, StepStarted)}
-
-
-def _repeats(workspace: Workspace, instance: str) -> bool:
-    """Whether the service is asked about a create by repeating the call."""
-    plugin = workspace.registry.plugins[instance.partition(".")[0]]
-    return plugin.capabilities().finding is Search.NATIVE
 
 
 def _principals(workspace: Workspace) -> Mapping[Address, Principal]:

@@ -22,11 +22,13 @@ from keyplan.graph.link import load_graph
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.stack import ProviderBlock, Stack, StoreBlock
 from keyplan.rules.declaration import declaration_checks
+from keyplan.sdk.capabilities import Finding
 from keyplan.sdk.provider import OpenContext
 from keyplan.sdk.store import Store
 from keyplan.session.clock import SYSTEM_CLOCK, Clock
+from keyplan.session.opening import open_session
 from keyplan.session.registry import Registry, load_registry
-from keyplan.session.session import ProviderSession, open_session
+from keyplan.session.session import ProviderSession
 from keyplan.state.model import StateSnapshot
 from keyplan.state.snapshot import load_snapshot
 
@@ -175,6 +177,11 @@ class Workspace:
         return snapshot
 
     # -- providers -----------------------------------------------------------------------
+
+    def asks_by_repeating(self, instances: Iterable[str]) -> bool:
+        """Whether any of these services is asked about a lost create by repeating the call."""
+        plugins = (self.registry.plugins[name.partition(".")[0]] for name in instances)
+        return any(plugin.capabilities().finding is Finding.NATIVE for plugin in plugins)
 
     @contextmanager
     def sessions(

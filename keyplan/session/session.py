@@ -5,9 +5,6 @@ any other kind becomes a `ProviderDefectError` whose message repeats none of its
 because that could hold a secret. What promises that nothing was done is tried again;
 a write whose answer was lost never is. No two operations run on one key at once.
 
-Settings are validated by the provider's own model before anything is opened, and a
-message about them names the field and never repeats its value.
-
 A read that hangs inside a provider is left behind when its time is over; whoever executes
 in a thread of its own asks `overdue` whether to go on waiting.
 
@@ -22,7 +19,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
-from keyplan.diagnostics import ConfigurationError, Diagnostic, Severity
 from keyplan.errors import (
     KeyplanError,
     OutcomeUnknownError,
@@ -33,12 +29,10 @@ from keyplan.errors import (
 )
 from keyplan.model.observations import Observation
 from keyplan.model.operations import MoveAlias, RemoteOperation
-from keyplan.model.stack import ProviderBlock
 from keyplan.sdk.capabilities import Capabilities
 from keyplan.sdk.provider import (
     Bindings,
     Identity,
-    OpenContext,
     Outcome,
     Page,
     Plugin,
@@ -341,67 +335,3 @@ class ProviderSession:
             operation=operation,
             advice="This is a bug in the provider: --debug shows where. Report it to its authors.",
         )
-
-
-# -- opening -----------------------------------------------------------------------------
-
-
-def open_session(
-    block: ProviderBlock, plugin: Plugin, context: OpenContext, *, clock: Clock = SYSTEM_CLOCK
-) -> ProviderSession:
-    """Connect to the provider that a block describes.
-
-    Raises `ConfigurationError` for settings that its model refuses, `ProviderError`
-    if it cannot be reached or used (an SDK that is not installed included).
-    """
-    settings = settings_of(block, plugin)
-    try:
-        provider = plugin.open(settings, context)
-    except KeyplanError:
-        raise
-    except ModuleNotFoundError as error:
-        raise ProviderError(
-            f"the Python module {error.name} is not installed",
-            target=f"provider {block.instance}",
-            advice=f"Install what it needs: pip install 'keyplan[{block.type}]'",
-        ) from error
-    except Exception as error:
-        raise ProviderDefectError(
-            f"the provider {plugin.name} cannot be opened ({type(error).__name__})",
-            target=block.instance,
-            operation="open",
-            advice="This is a bug in the provider: --debug shows where. Report it to its authors.",
-        ) from error
-    return ProviderSession(block.instance, plugin, provider, clock=clock, settings=settings)
-
-
-def settings_of(block: ProviderBlock, plugin: Plugin) -> BaseModel:
-    """The block's settings, validated; raises `ConfigurationError` with one diagnostic a field."""
-    from pydantic import ValidationError  # noqa: PLC0415  (60 ms that --help does not need)
-
-    try:
-        return plugin.settings_model.model_validate(dict(block.settings))
-    except ValidationError as error:
-        raise ConfigurationError(
-            [
-                Diagnostic(
-                    Severity.ERROR,
-                    "KP-PROV-001",
-                    f"provider {block.instance}: {_field(problem['loc'])}{_lower(problem['msg'])}",
-                    advice=f"See the settings of the provider: keyplan providers {block.type}",
-                    position=block.position,
-                    snippet=block.snippet,
-                )
-                for problem in error.errors(
-                    include_input=False, include_url=False, include_context=False
-                )
-            ]
-        ) from None
-
-
-def _field(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location) + ": " if location else ""
-
-
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]

@@ -23,7 +23,8 @@ from keyplan.model.observations import Observation, OwnerMark
 from keyplan.model.operations import CreateKey, MoveAlias
 from keyplan.model.stack import ProviderBlock
 from keyplan.sdk.provider import OpenContext, Outcome, Page
-from keyplan.session.session import IDENTIFY_DEADLINE, ProviderSession, open_session
+from keyplan.session.opening import open_session
+from keyplan.session.session import IDENTIFY_DEADLINE, ProviderSession
 from keyplan.testing.clock import ManualClock
 from keyplan.testing.fake import FakePlugin, FakeSettings, fake_plugin
 from keyplan.testing.faults import FaultKind
