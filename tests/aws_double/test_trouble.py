@@ -172,6 +172,14 @@ def test_what_is_new_is_not_found_at_first(double: KmsDouble, kms: Any, refused:
     assert len(tagging.get_resources()["ResourceTagMappingList"]) == 1
 
 
+def test_a_lag_begins_with_what_changes_later(double: KmsDouble, kms: Any, key: str) -> None:
+    double.world.lag = 2
+    kms.update_key_description(KeyId=key, Description="new")
+    double.world.catch_up()
+    double.world.lag = 2
+    assert kms.describe_key(KeyId=key)["KeyMetadata"]["Description"] == "new"
+
+
 def test_reads_are_stale_at_first(double: KmsDouble, kms: Any, key: str) -> None:
     kms.create_alias(AliasName="alias/a", TargetKeyId=key)
     double.world.lag = 1

@@ -161,6 +161,11 @@ class World:
         stale.seen[reader] += 1
         return stale.before
 
+    def catch_up(self) -> None:
+        """End the lag, and forget what was: a later lag begins with later changes."""
+        self.lag = 0
+        self._stale.clear()
+
     # Time
 
     def wake_at(self, when: datetime) -> None:

@@ -216,7 +216,7 @@ def test_what_is_not_visible_yet_fails_nothing(world: AwsWorld, lag: int) -> Non
     declared = document(keys)
     world.made(declared)
     assert len(world.picture()) == 8
-    world.double.world.lag = 0
+    world.double.world.catch_up()
     world.settled(declared)
     world.double.world.lag = lag
     for name in keys:
