@@ -35,12 +35,26 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing."""
 
 
+class _Moto(DomainDispatcherApplication):
+    """moto, which lists its own folders for each request to find the service of a host."""
+
+    def __init__(self) -> None:
+        super().__init__(_backend)
+        self._services: dict[str | None, Any] = {}
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        """The service, looked for once for each host."""
+        if host not in self._services:
+            self._services[host] = super().get_backend_for_host(host)
+        return self._services[host]
+
+
 class MockServer:
     """Listens from its construction on; `serve` answers until a signal says to end."""
 
     def __init__(self, port: int) -> None:
         mend_moto()
-        self._moto = DomainDispatcherApplication(_backend)
+        self._moto = _Moto()
         self._one_at_a_time = Lock()
         with _bound(port) as listening:
             self._server = make_server(
