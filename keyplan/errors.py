@@ -72,6 +72,10 @@ class StalePlanError(KeyplanError):
     error_class = "stale"
 
 
+class MovedError(StalePlanError):
+    """State or keys changed since the plan was made, and nothing was done: plan again."""
+
+
 class PlanFileError(KeyplanError):
     """A plan file cannot be read or was altered after it was written."""
 

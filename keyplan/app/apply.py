@@ -4,17 +4,54 @@ from __future__ import annotations
 
 import getpass
 import socket
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from keyplan.app.unsaved import keeping_unsaved
 from keyplan.app.workspace import Workspace
 from keyplan.applying.apply import ApplyOptions, Interrupt, Observer, apply_plan
+from keyplan.applying.leasing import leased
 from keyplan.applying.preflight import check_allowed
 from keyplan.model.operations import is_remote
 from keyplan.plans.plan import Plan
 from keyplan.plans.reports import ApplyReport
+from keyplan.sdk.store import Lease
 
-__all__ = ["ApplyOptions", "Interrupt", "Observer", "check_allowed", "holder", "perform"]
+__all__ = [
+    "ApplyOptions",
+    "Interrupt",
+    "Observer",
+    "check_allowed",
+    "holder",
+    "holding",
+    "perform",
+    "same",
+]
+
+
+def holding(
+    workspace: Workspace, *, operation: str, lock_timeout: float
+) -> AbstractContextManager[Lease]:
+    """The lock of the state, for plans that are performed, or made again, one after another.
+
+    Raises `BusyError` if somebody else holds it for longer than `lock_timeout` seconds.
+    """
+    return leased(
+        workspace.store,
+        holder=holder(),
+        operation=operation,
+        timeout=lock_timeout,
+        clock=workspace.clock,
+    )
+
+
+def same(one: Plan, other: Plan) -> bool:
+    """Whether who approved one plan approved the other: the same done, by the same, there."""
+    return (one.checksum, one.identities, one.outputs) == (
+        other.checksum,
+        other.identities,
+        other.outputs,
+    )
 
 
 def perform(
@@ -25,11 +62,12 @@ def perform(
     options: ApplyOptions,
     observer: Observer,
     interrupt: Interrupt,
+    lease: Lease | None = None,
 ) -> ApplyReport:
     """Apply the plan to the state and providers of the workspace.
 
-    Raises `BlockedPlanError`, `StalePlanError`, `BusyError` with nothing done, and the
-    errors of store and providers.
+    Under `lease`, or under one of its own. Raises `BlockedPlanError`, `StalePlanError`,
+    `BusyError` with nothing done, and the errors of store and providers.
     """
     check_allowed(plan, allowed)
     needed = set(plan.identities) & set(workspace.settings.providers)
@@ -43,6 +81,7 @@ def perform(
             plan,
             store=workspace.store,
             sessions=sessions,
+            lease=lease,
             allowed=allowed,
             options=replace(options, holder=holder()),
             observer=observer,

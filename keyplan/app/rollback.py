@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from keyplan import __version__
-from keyplan.app.apply import ApplyOptions, Interrupt, Observer, holder, perform
+from keyplan.app.apply import ApplyOptions, Interrupt, Observer, holder, holding, perform
 from keyplan.app.plan import PlanResult, new_token
 from keyplan.app.unsaved import keeping_unsaved
 from keyplan.app.workspace import Workspace
@@ -65,21 +65,23 @@ def rollback_run(
     observer: Observer,
     interrupt: Interrupt,
 ) -> RollbackResult:
-    """Take a closed run back without asking anybody.
+    """Take a closed run back without asking anybody, planned under the lock.
 
     Raises `BlockedPlanError` if something was changed since, or a brake beyond `allowed`
     and `BY_NATURE` would be needed; nothing was done then. Raises what planning and
     applying raise.
     """
-    plan = plan_run_rollback(workspace, run).plan
-    report = perform(
-        workspace,
-        plan,
-        allowed=allowed | BY_NATURE,
-        options=replace(options, operation=OPERATION),
-        observer=observer,
-        interrupt=interrupt,
-    )
+    with holding(workspace, operation=OPERATION, lock_timeout=options.lock_timeout) as lease:
+        plan = plan_run_rollback(workspace, run).plan
+        report = perform(
+            workspace,
+            plan,
+            allowed=allowed | BY_NATURE,
+            options=replace(options, operation=OPERATION),
+            observer=observer,
+            interrupt=interrupt,
+            lease=lease,
+        )
     return RollbackResult(plan, report, residue_of(plan))
 
 

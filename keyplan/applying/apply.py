@@ -11,6 +11,7 @@ undecided: `keyplan resume`), or not at all (nothing was done, and the reason ra
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import datetime
 
 from keyplan.applying.faithful import check_brakes, check_steps
@@ -33,7 +34,7 @@ from keyplan.applying.preflight import (
 from keyplan.applying.run import Run
 from keyplan.plans.plan import Plan
 from keyplan.plans.reports import ApplyReport
-from keyplan.sdk.store import Store
+from keyplan.sdk.store import Lease, Store
 from keyplan.session.clock import SYSTEM_CLOCK, Clock
 from keyplan.session.session import ProviderSession
 from keyplan.state.snapshot import load_snapshot
@@ -46,6 +47,7 @@ def apply_plan(
     *,
     store: Store,
     sessions: Mapping[str, ProviderSession],
+    lease: Lease | None = None,
     allowed: frozenset[str] = frozenset(),
     options: ApplyOptions = ApplyOptions(),  # noqa: B008  (frozen)
     observer: Observer = unwatched,
@@ -55,20 +57,22 @@ def apply_plan(
 ) -> ApplyReport:
     """Perform a plan and save the state; the report says what became of each step.
 
-    `allowed` names the brakes that may be released. Raises `BlockedPlanError`,
+    `allowed` names the brakes that may be released; without a `lease` one is taken and given
+    back. Raises `BlockedPlanError`,
     `PlanFileError`, `StalePlanError` or `BusyError` if nothing may be done, `StateError` if
     the journal or the state cannot be written (the message says what was done), and
     whatever error stopped the run before its first write.
     """
     check_allowed(plan, allowed)
     around = Surroundings(sessions, options, clock, observer, interrupt or Interrupt())
-    with leased(
+    taken = leased(
         store,
         holder=options.holder,
         operation=options.operation,
         timeout=options.lock_timeout,
         clock=clock,
-    ) as lease:
+    )
+    with taken if lease is None else nullcontext(lease) as held:
         snapshot = load_snapshot(store, new_lineage=lambda: plan.lineage)
         check_idle(snapshot, store.describe())
         check_state(plan, snapshot)
@@ -76,5 +80,5 @@ def apply_plan(
         check_sessions(plan, sessions)
         check_steps(plan, sessions)
         check_brakes(plan, snapshot.state, allowed)
-        run = Run(plan, store, lease, snapshot, around, new_run(clock.now()), clock.monotonic())
+        run = Run(plan, store, held, snapshot, around, new_run(clock.now()), clock.monotonic())
         return run.begin(allowed)

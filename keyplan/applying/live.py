@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from keyplan.applying.known import Known
-from keyplan.errors import StalePlanError
+from keyplan.errors import MovedError
 from keyplan.model.address import Address
 from keyplan.model.operations import MoveAlias
 from keyplan.plans.plan import Step
@@ -51,7 +51,7 @@ class LiveCheck:
         self._shared: set[Address] = set()
 
     def everything(self, steps: Iterable[Step]) -> None:
-        """Compare every key that the steps rest on; raise `StalePlanError` if one moved."""
+        """Compare every key that the steps rest on; raise `MovedError` if one moved."""
         first: dict[Address, Step] = {}
         families: dict[Address, set[Address]] = {}
         for step in steps:
@@ -111,11 +111,11 @@ def _family(address: Address) -> Address:
     return address.replica_of or address
 
 
-def stale(moved: Sequence[Address]) -> StalePlanError:
+def stale(moved: Sequence[Address]) -> MovedError:
     """The error for keys that are not as the plan saw them."""
     names = ", ".join(sorted(moved)[:SHOWN])
     more = f" and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""
-    return StalePlanError(
+    return MovedError(
         "Saved plan is stale",
         target=names + more,
         why="Changed or gone since the plan was made.",

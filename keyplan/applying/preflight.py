@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from keyplan.errors import BlockedPlanError, BusyError, StalePlanError
+from keyplan.errors import BlockedPlanError, BusyError, MovedError, StalePlanError
 from keyplan.model.operations import is_remote
 from keyplan.model.timing import format_instant
 from keyplan.plans.findings import BrakeName
@@ -82,10 +82,14 @@ def check_idle(snapshot: StateSnapshot, store: str) -> None:
 
 
 def check_state(plan: Plan, snapshot: StateSnapshot) -> None:
-    """Raise `StalePlanError` if the state is not the one the plan was made from."""
+    """Raise `StalePlanError` if the state is not the one the plan was made from.
+
+    It is a `MovedError` if it is that one later: a state that was not there yet has no lineage.
+    """
     state = snapshot.state
     if plan.lineage != state.lineage:
-        raise StalePlanError(
+        first = plan.state_version is None and snapshot.version is not None
+        raise (MovedError if first else StalePlanError)(
             "Saved plan does not match the given state",
             target=plan.stack,
             why=f"The plan was made for the state with lineage {plan.lineage};"
@@ -93,7 +97,7 @@ def check_state(plan: Plan, snapshot: StateSnapshot) -> None:
             advice=AGAIN,
         )
     if plan.serial != state.serial or plan.state_version != snapshot.version:
-        raise StalePlanError(
+        raise MovedError(
             "Saved plan is stale",
             target=plan.stack,
             why=f"It was made at serial {plan.serial}, and the state has moved on to serial"

@@ -8,15 +8,21 @@ from keyplan.cli.terminal import Terminal
 from keyplan.errors import KeyplanError, UsageError
 from keyplan.render.layout import paragraph
 
+MEANT = "If it is meant: --auto-approve"
 
-def approved(terminal: Terminal, what: str, *, auto_approve: bool) -> bool:
-    """Say what would happen and ask. Raises an error where nobody can answer."""
+
+def ask(
+    terminal: Terminal, what: str, *, verb: str, auto_approve: bool, advice: str = MEANT
+) -> None:
+    """Say what would happen and ask, unless it is approved already.
+
+    Raises `UsageError` where nobody can answer, and `KeyplanError` if it is not approved;
+    `advice` says how nobody needs to be asked.
+    """
     if auto_approve:
-        return True
+        return
     if not terminal.asking:
-        raise UsageError(
-            "this must ask, and --no-input forbids it", advice="If it is meant: --auto-approve"
-        )
+        raise UsageError(f"{verb} must ask, and --no-input forbids it", advice=advice)
     text = "\n".join(paragraph(what))
     terminal.text(f"\n{text}\n  Only 'yes' will be accepted to approve.\n\n")
     terminal.stdout.write("  Enter a value: ")
@@ -25,8 +31,11 @@ def approved(terminal: Terminal, what: str, *, auto_approve: bool) -> bool:
     terminal.text("\n" if answer.endswith("\n") else "\n\n")
     if not answer:
         raise KeyplanError(
-            "the input ended before an answer",
+            f"{verb} was not approved: the input ended before an answer",
             why="Nothing was changed; nobody seems to be there to ask.",
-            advice="If it is meant: --auto-approve",
+            advice=advice,
         )
-    return answer.strip() == "yes"
+    if answer.strip() != "yes":
+        raise KeyplanError(
+            f"{verb} was not approved", advice="Nothing was changed. Only `yes` approves."
+        )

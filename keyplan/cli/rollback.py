@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from keyplan.app.files import save_plan
-from keyplan.app.plan import PlanResult
 from keyplan.app.resume import undecided_steps
 from keyplan.app.rollback import (
     close_for_rollback,
@@ -18,7 +18,7 @@ from keyplan.app.rollback import (
 )
 from keyplan.app.workspace import Workspace
 from keyplan.cli import options as o
-from keyplan.cli.perform import ApplyFlags, show_and_perform
+from keyplan.cli.perform import ApplyFlags, Planner, show_and_perform
 from keyplan.cli.plan import show_plan
 from keyplan.cli.progress import deciding
 from keyplan.cli.stack import workspace_of
@@ -75,7 +75,7 @@ def rollback(
     workspace = workspace_of(terminal)
     if to is not None:
         _wait(workspace, flags)
-        what, result = f"to the state of serial {to}", plan_serial_rollback(workspace, to)
+        what, planned = f"to the state of serial {to}", partial(plan_serial_rollback, workspace, to)
     else:
         open_run = workspace.snapshot().open_run
         if run is None or run == open_run:
@@ -87,8 +87,8 @@ def rollback(
             run = report.run
         else:
             _wait(workspace, flags)
-        what, result = f"run {run}", plan_run_rollback(workspace, run)
-    return _finish(terminal, workspace, what, result, flags, out)
+        what, planned = f"run {run}", partial(plan_run_rollback, workspace, run)
+    return _finish(terminal, workspace, what, planned, flags, out)
 
 
 def _wait(workspace: Workspace, flags: ApplyFlags) -> None:
@@ -108,11 +108,12 @@ def _finish(
     terminal: Terminal,
     workspace: Workspace,
     what: str,
-    result: PlanResult,
+    planned: Planner,
     flags: ApplyFlags,
     out: Path | None,
 ) -> int:
     """Say what comes back and what does not, ask, perform, and say it again."""
+    result = planned()
     plan, residue = result.plan, residue_of(result.plan)
     if terminal.streaming:
         terminal.lines([terminal.events().rollback_planned(f"Rollback: {what}", target=what)])
@@ -126,7 +127,7 @@ def _finish(
         text = TextOptions(str(out), result.seconds, hints=not terminal.automated, verb=VERB)
         show_plan(terminal, plan, text)
         return 1 if plan.errored else 0
-    code = show_and_perform(terminal, workspace, result, flags, verb=VERB)
+    code = show_and_perform(terminal, workspace, result, flags, verb=VERB, again=planned)
     if terminal.streaming:
         terminal.lines(terminal.events().rollback_residue(residue))
     else:

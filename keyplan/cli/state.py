@@ -12,7 +12,7 @@ import typer
 
 from keyplan.app.states import changing, looking
 from keyplan.cli import options as o
-from keyplan.cli.asking import approved
+from keyplan.cli.asking import ask
 from keyplan.cli.stack import workspace_of
 from keyplan.cli.terminal import Machine, terminal_of
 from keyplan.errors import KeyplanError, UsageError
@@ -108,7 +108,7 @@ def rm(
     workspace = workspace_of(terminal)
     changing.check_removable(workspace, addresses)
     what = f"The state forgets {', '.join(addresses)}; the keys themselves stay as they are."
-    _ask(approved(terminal, what, auto_approve=auto_approve), "state rm")
+    ask(terminal, what, verb="state rm", auto_approve=auto_approve)
     state = changing.remove(workspace, addresses, lock_timeout=wait)
     terminal.text(
         f"Forgotten: {', '.join(addresses)}. State serial {state.serial}.\n"
@@ -208,7 +208,7 @@ def unlock(
             f" {held.created_at:%Y-%m-%d %H:%M} UTC. If that run still goes on, it stops in the"
             " middle."
         )
-        _ask(approved(terminal, what, auto_approve=auto_approve), "state unlock")
+        ask(terminal, what, verb="state unlock", auto_approve=auto_approve)
     changing.unlock(workspace, lease_id)
     terminal.text("Unlocked. If a run was stopped in the middle: keyplan resume\n")
     return 0
@@ -259,13 +259,6 @@ def rekey(
     )
     terminal.text("Sealed anew. Name the new secret in keyplan.state.sealed.\n")
     return 0
-
-
-def _ask(answer: bool, what: str) -> None:
-    if not answer:
-        raise KeyplanError(
-            f"{what} was not approved", advice="Nothing was changed. Only `yes` approves."
-        )
 
 
 def _content(file: Path) -> bytes:
