@@ -32,6 +32,7 @@ from keyplan_state.postgres_target import PostgresSettings, Target, resolve
 T = TypeVar("T")
 
 _TTL = 60.0
+_LEAST_PATIENCE = 5.0
 _KEPT = 100
 """How many states before the present one are kept."""
 
@@ -68,7 +69,9 @@ class PostgresStore:
     def __init__(self, target: Target, *, ttl: float = _TTL, clocks: Clocks | None = None) -> None:
         self._target = target
         self._link = Link(target)
-        self._leases = Leases(LeaseRow(Link(target), target), ttl=ttl, clocks=clocks)
+        # A heartbeat that the server does not answer must be over in time for the next one.
+        heart = Link(target, patience=max(ttl / 3, _LEAST_PATIENCE))
+        self._leases = Leases(LeaseRow(heart, target), ttl=ttl, clocks=clocks)
 
     def describe(self) -> str:
         """`postgres keyplan, stack payments`."""
@@ -302,7 +305,7 @@ class PostgresStorePlugin:
     ) -> PostgresStore:
         """The store of a stack. Reads the address and connects to nothing."""
         checked = PostgresSettings.model_validate(settings.model_dump(by_alias=True))
-        return PostgresStore(resolve(checked, stack, environment))
+        return PostgresStore(resolve(checked, stack, environment), ttl=checked.lease_seconds)
 
 
 STORE = PostgresStorePlugin()

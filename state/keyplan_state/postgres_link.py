@@ -31,7 +31,7 @@ _IDLE_SECONDS = 15.0
 
 _SETTINGS = (
     "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),"
-    " set_config('idle_in_transaction_session_timeout', %s, false), pg_backend_pid()"
+    " set_config('idle_in_transaction_session_timeout', %s, false)"
 )
 
 
@@ -62,13 +62,7 @@ class Link:
         self._patience = patience
         self._lock = RLock()
         self._open: list[psycopg.Connection] = []
-        self.pooled = False
         weakref.finalize(self, _close, self._open)
-
-    @property
-    def session(self) -> int | None:
-        """Names the connection as it is now; `None` without one."""
-        return id(self._open[0]) if self._open and not self._open[0].closed else None
 
     def close(self) -> None:
         """End the connection; the next statement opens another."""
@@ -92,11 +86,6 @@ class Link:
         ):
             return work(Statements(connection, self._target.schema))
 
-    def run_alone(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """One statement, which is a transaction by itself."""
-        with self._lock, self._explained(), self._watched(self._connected()) as connection:
-            return Statements(connection, self._target.schema)(statement, *parameters)
-
     def _connected(self) -> psycopg.Connection:
         if self._open and not self._open[0].closed:
             return self._open[0]
@@ -105,9 +94,7 @@ class Link:
         self._open.append(made)
         waits = (_STATEMENT_SECONDS, _LOCK_SECONDS, _IDLE_SECONDS)
         with self._watched(made):
-            row = made.execute(_SETTINGS, [f"{seconds:g}s" for seconds in waits]).fetchone()
-        # A pooler answers with a process id of its own, and lends us any session it has.
-        self.pooled = row is None or row[3] != made.info.backend_pid
+            made.execute(_SETTINGS, [f"{seconds:g}s" for seconds in waits])
         return made
 
     def _connect(self) -> psycopg.Connection:

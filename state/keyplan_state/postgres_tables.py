@@ -12,6 +12,8 @@ from hashlib import sha256
 from keyplan.errors import StoreError
 from keyplan_state.postgres_link import Statements
 
+# `leases.session` is always false now: an older keyplan, which took a lease over when its
+# holder's connection ended, waits for its time as we do.
 VERSIONS: tuple[tuple[str, ...], ...] = (
     (
         "CREATE TABLE {s}.format (version integer NOT NULL)",

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from keyplan.errors import KeyplanError, StoreError
 from keyplan.model.secrets import SecretReference
+from keyplan_state.lease_settings import LeaseSettings
 
 _WAIT = {
     "connect_timeout": 10,
@@ -47,7 +48,7 @@ class Place(BaseModel):
         return self
 
 
-class PostgresSettings(BaseModel):
+class PostgresSettings(LeaseSettings):
     """`state: {postgres: {url: {env: KEYPLAN_STATE_URL}, stack: payments}}`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -22,15 +21,14 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from keyplan.errors import StoreError
-from keyplan.model.timing import parse_duration
 from keyplan.sdk.store import Store
+from keyplan_state.lease_settings import LeaseSettings
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _KEY = re.compile(r"[A-Za-z0-9_.+=@-]+(/[A-Za-z0-9_.+=@-]+)*")
-_SHORTEST, _LONGEST = timedelta(seconds=15), timedelta(hours=1)
 
 
-class S3Settings(BaseModel):
+class S3Settings(LeaseSettings):
     """`state: {s3: {bucket: ..., key: ...}}`. `key` is the folder of this one stack."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -41,19 +39,6 @@ class S3Settings(BaseModel):
     profile: str | None = None
     endpoint_url: str | None = None
     account: Annotated[str | None, Field(pattern=r"^[0-9]{12}$")] = None
-    lease_ttl: str = "60s"
-
-    @property
-    def lease_seconds(self) -> float:
-        """The time to live of a lease."""
-        return parse_duration(self.lease_ttl).total_seconds()
-
-    @field_validator("lease_ttl")
-    @classmethod
-    def _bounded(cls, text: str) -> str:
-        if not _SHORTEST <= parse_duration(text) <= _LONGEST:
-            raise ValueError("a lease lives from 15s to 1h")
-        return text
 
     @field_validator("bucket")
     @classmethod

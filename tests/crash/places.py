@@ -83,8 +83,8 @@ class Place:
         return found
 
     def free(self) -> None:
-        """The dead holder's lease ends: by itself, or in S3 as an operator ends it."""
-        if self.kind == "s3":
+        """The dead holder's lease ends: by itself, or in a service as an operator ends it."""
+        if self.kind != "local":
             holder = self.store.holder()
             if holder is not None:
                 self.store.unlock(holder.id)
@@ -144,8 +144,8 @@ class Land:
                 )
             case _:
                 return (
-                    "keyplan:\n  state:\n    postgres: {url: {env: KEYPLAN_STATE_URL},"
-                    f" stack: stack-{self.number}}}\n"
+                    "keyplan:\n  state:\n"
+                    f"    postgres: {{stack: s{self.number}, url: {{env: KEYPLAN_STATE_URL}}}}\n"
                 )
 
     def run(self, place: Place, *argv: str, **kill: Any) -> Ended:

@@ -18,6 +18,7 @@ from tests.crash.killing import APPLY
 from tests.crash.places import Land, Place
 from tests.crash.processes import Ended, Started
 from tests.crash.stacks import KEYS
+from tests.support.postgres import PostgresServer
 
 STORES = ("local", "s3", "postgres")
 SLOW = "{store: .keyplan/hsm.db, faults: {latency: 0.3}}"
@@ -106,11 +107,12 @@ def test_a_paused_holder_that_wakes_up_cannot_write(land: MakeLand, store: str) 
     assert found["planned"] == 0
 
 
-def test_a_lease_that_expires_is_taken_over(land: MakeLand) -> None:
-    there = land("hsm", "s3")
+@pytest.mark.parametrize("store", ["s3", "postgres"])
+def test_a_lease_that_expires_is_taken_over(land: MakeLand, store: str) -> None:
+    there = land("hsm", store)
     place = slow_place(there)
     file = place.folder / "keyplan.yaml"
-    file.write_text(file.read_text().replace("s3: {", "s3: {lease_ttl: 15s, "))
+    file.write_text(file.read_text().replace(f"{store}: {{", f"{store}: {{lease_ttl: 15s, "))
     paused = begun(there, place)
     paused.signal(signal.SIGSTOP)
     quick(place)
@@ -120,6 +122,27 @@ def test_a_lease_that_expires_is_taken_over(land: MakeLand) -> None:
     assert resumed.code == 0, str(resumed)
     paused.signal(signal.SIGCONT)
     says(paused.wait(), "lease")
+    found = there.picture(place)
+    assert (found["count"], found["planned"]) == (KEYS["first"], 0)
+
+
+def test_a_holder_whose_connections_break_goes_on(land: MakeLand, postgres: PostgresServer) -> None:
+    """It is in a call to the provider meanwhile: nobody else may begin, and nothing is doubled."""
+    there = land("hsm", "postgres")
+    place = slow_place(there)
+    first = begun(there, place)
+    cut = postgres.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'keyplan'"
+    )
+    first.signal(signal.SIGSTOP)  # it is there, and not connected
+    assert len(cut) >= 2
+    refused = there.run(place, "resume", "--auto-approve", "--lock-timeout", "3s")
+    first.signal(signal.SIGCONT)
+    says(refused, "locked by another run", "it is free 60 seconds after it fell silent")
+    ended = first.wait()
+    assert ended.code == 0, str(ended)
+    assert (place.serial, list(place.store.open_logs())) == (1, [])
+    quick(place)
     found = there.picture(place)
     assert (found["count"], found["planned"]) == (KEYS["first"], 0)
 
