@@ -45,7 +45,7 @@ def read_moved(nodes: Sequence[Node], report: Report) -> tuple[Move, ...]:
         texts = {name: str(fields[name]) for name in ("from", "to")}
         good = True
         for name, text in texts.items():
-            if not (_names_a_key(text) or names_a_module(text)):
+            if not (_names_a_key(text, replicas=True) or names_a_module(text)):
                 good = False
                 report.error(
                     "KP-DECL-035",
@@ -59,17 +59,26 @@ def read_moved(nodes: Sequence[Node], report: Report) -> tuple[Move, ...]:
 
 
 def _same_kind(texts: dict[str, str], place: Place, report: Report) -> bool:
-    """A key may move into or out of a module; a module only to where a module is."""
-    if names_a_module(texts["from"]) == names_a_module(texts["to"]):
+    """A key may move into or out of a module; a module only to where a module is.
+
+    A replica gets another name and stays a replica of its key.
+    """
+    source, target = texts["from"], texts["to"]
+    if names_a_module(source) != names_a_module(target):
+        why = "one of them is a key, the other a module"
+        advice = "Write two addresses of keys, or two of modules."
+    elif _replicated(source) != _replicated(target):
+        why = "a replica is what its key is in another place, and is of no other key"
+        advice = "Write two replicas of one key. A key that moves takes its replicas along."
+    else:
         return True
-    report.error(
-        "KP-DECL-035",
-        place,
-        f"{texts['from']} cannot move to {texts['to']}",
-        why="one of them is a key, the other a module",
-        advice="Write two addresses of keys, or two of modules.",
-    )
+    report.error("KP-DECL-035", place, f"{source} cannot move to {target}", why=why, advice=advice)
     return False
+
+
+def _replicated(text: str) -> str | None:
+    """The key whose replica an address names; `None` for keys and modules."""
+    return None if names_a_module(text) else Address(text).replica_of
 
 
 def read_removed(nodes: Sequence[Node], report: Report) -> tuple[tuple[Removed, Place], ...]:

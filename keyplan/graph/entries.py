@@ -7,11 +7,12 @@ their end, so that the order in which they stand does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from keyplan.config.blocks import Block, Move
 from keyplan.config.report import Place, Report, related, suggest
+from keyplan.diagnostics import Related
 from keyplan.graph.drafts import Draft
 from keyplan.graph.instances import NO_EACH, Instance, each_of, is_declared
 from keyplan.graph.keys import Keys
@@ -115,8 +116,8 @@ def _imports_of(block: Block, world: World) -> Iterator[tuple[Address, str]]:
 # -- moved -------------------------------------------------------------------------------
 
 
-def moved_keys(world: World) -> tuple[Moved, ...]:
-    """Every key that has another address from now on, one entry each."""
+def moved_keys(world: World, replicas: Mapping[Address, Draft]) -> tuple[Moved, ...]:
+    """Every key or replica that has another address from now on, one entry each."""
     known = _usable(world)
     result: list[Moved] = []
     taken: dict[Address, Move] = {}
@@ -124,8 +125,9 @@ def moved_keys(world: World) -> tuple[Moved, ...]:
         end = _end_of(entry, known, world)
         if end is None:
             continue
-        for source, target in _pairs(entry.source, end, entry, world):
-            if world.keys.get(source) is not None:
+        declared = [*(item.address for item in world.keys), *replicas]
+        for source, target in _pairs(end, entry, declared, world):
+            if source in replicas or world.keys.get(source) is not None:
                 _still_declared(source, entry, world)
             elif (other := taken.setdefault(source, entry)) is not entry:
                 _twice(str(source), entry, other, world)
@@ -191,12 +193,17 @@ def _report_circle(around: list[Move], world: World) -> None:
     )
 
 
-def _pairs(source: str, end: str, entry: Move, world: World) -> Iterator[tuple[Address, Address]]:
-    """The keys that an entry moves: one, all instances of a block, or all of a module."""
-    found = False
-    for instance in world.keys:
-        target = instance.address
-        if target == end or target.startswith((f"{end}[", f"{end}.")):
+def _pairs(
+    end: str, entry: Move, declared: Sequence[Address], world: World
+) -> Iterator[tuple[Address, Address]]:
+    """The keys that an entry moves: one, all instances of a block, or all of a module.
+
+    The replicas of a key go along and are not named.
+    """
+    source, found = entry.source, False
+    for target in declared:
+        inside = target.startswith((f"{end}[", f"{end}.")) and target.replica_of is None
+        if target == end or inside:
             found = True
             yield Address(source + target[len(end) :]), target
     if not found:
@@ -205,14 +212,22 @@ def _pairs(source: str, end: str, entry: Move, world: World) -> Iterator[tuple[A
             entry.target_place,
             f"{end} is not declared",
             why=f"{source} moves there",
-            advice=suggest(end, (str(instance.address) for instance in world.keys))
+            advice=suggest(end, declared)
             or "Declare it, or say with `removed` what becomes of the key.",
         )
 
 
 def _still_declared(source: Address, entry: Move, world: World) -> None:
-    instance = world.keys.get(source)
-    also = () if instance is None else (related("declared here", instance.block.place),)
+    instance, name = world.keys.get(source.replica_of or source), source.parts.replica
+    also: tuple[Related, ...] = ()
+    if instance is not None:
+        block = instance.block
+        also = (
+            related(
+                "declared here",
+                block.place if name is None else block.at_item(("replicas", name)),
+            ),
+        )
     world.report(source).error(
         "KP-DECL-035",
         entry.source_place,

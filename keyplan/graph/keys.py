@@ -19,6 +19,7 @@ from keyplan.graph.drafts import Draft, typed
 from keyplan.graph.instances import Instance
 from keyplan.graph.lazy import Lazy
 from keyplan.graph.references import KEY_ATTRIBUTES, KeyLookup, find
+from keyplan.graph.replicas import ReplicasLookup, replicas_of
 from keyplan.graph.world import World
 from keyplan.model.address import Address
 from keyplan.model.values import Reference, Unknown, Value
@@ -32,7 +33,10 @@ _MAX_DEPTH = 100
 
 
 class Keys:
-    """Evaluates keys, on demand and in order. `drafts` and `edges` are the result."""
+    """Evaluates keys, on demand and in order.
+
+    `drafts` and `edges` are the result; `replicas` are those of each draft, by address.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -40,6 +44,7 @@ class Keys:
         self._path: dict[Address, None] = {}
         self._failed: set[Address] = set()
         self.drafts: dict[Address, Draft] = {}
+        self.replicas: dict[Address, dict[Address, Draft]] = {}
         self.edges: dict[Address, dict[Address, Node]] = {}
         self.running: list[Lazy] = []
         self.recording: list[dict[Address, None]] = []
@@ -75,6 +80,8 @@ class Keys:
             self._failed.add(address)
         else:
             self.drafts[address] = draft
+            found = replicas_of(draft, self._world)
+            self.replicas[address] = {replica.address: replica for replica in found}
         return draft
 
     def _evaluate(self, instance: Instance) -> Draft | None:
@@ -157,7 +164,7 @@ class Keys:
     # -- what expressions read ---------------------------------------------------------
 
     def attribute(self, address: Address, name: str, at: At) -> object:
-        """The value of an attribute of a key."""
+        """The value of an attribute of a key, or of a replica, which reads as a key does."""
         if not self._linking:
             raise at.error(
                 "KP-REF-012",
@@ -175,7 +182,8 @@ class Keys:
                     advice=f"Write the value of {name} again, or put both into a local.",
                 )
             self.depend(address, at)
-        draft = self.ensure(address)
+        base = address.replica_of
+        draft = self.ensure(address) if base is None else self.replicas[base][address]
         if draft is None:
             raise AlreadyReportedError
         return self.read(draft, name, at)
@@ -205,6 +213,9 @@ class Keys:
                 return None if draft.parent is None else KeyLookup(draft.parent.address, self)
             case "scope":
                 return dict(draft.scope)
+            case "replicas":
+                made = self.replicas.get(draft.address, ())
+                return ReplicasLookup(draft, made, lambda address: KeyLookup(address, self))
         if name in draft.attributes:
             return typed(name, draft.attributes[name])
         if name in _UNREADABLE:

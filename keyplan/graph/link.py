@@ -23,7 +23,7 @@ from keyplan.graph.instances import Home, is_declared
 from keyplan.graph.keys import Keys
 from keyplan.graph.modules import Modules
 from keyplan.graph.policies import Policies
-from keyplan.graph.replicas import ReplicaPlaces, narrowed, replicas_of
+from keyplan.graph.replicas import ReplicaPlaces, narrowed
 from keyplan.graph.resources import ResourceGraph
 from keyplan.graph.sensitive import SHOWN, check_sensitive, masked
 from keyplan.graph.world import Everything, World
@@ -102,15 +102,16 @@ def link_into(
 ) -> tuple[ResourceGraph, World]:
     """As `link`, with mistakes added to `diagnostics`; the graph lacks what they spoilt."""
     world, keys = _evaluated(configuration, plugins, now, diagnostics)
-    replicas = {address: replicas_of(draft, world) for address, draft in keys.drafts.items()}
-    elsewhere = {item.address: item for family in replicas.values() for item in family}
+    elsewhere = {
+        address: draft for family in keys.replicas.values() for address, draft in family.items()
+    }
     policies = Policies(world, keys.drafts.values())
     policies.evaluate_shared()
     finish = _Finish(policies)
     desired = {
         item.address: finish.key(item)
         for address, draft in keys.drafts.items()
-        for item in (draft, *replicas[address])
+        for item in (draft, *keys.replicas[address].values())
     }
     graph = ResourceGraph(
         stack=configuration.stack,
@@ -124,7 +125,7 @@ def link_into(
             for address in desired
         },
         removed=removed_keys(world, elsewhere),
-        moved=moved_keys(world),
+        moved=moved_keys(world, elsewhere),
         imported=imported_keys(world, keys, elsewhere),
         outputs=_outputs(world),
     )

@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from keyplan.config.blocks import Block
-from keyplan.config.report import Place, Report, related
+from keyplan.config.expressions import At, Lookup
+from keyplan.config.report import AlreadyReportedError, Place, Report, related, suggest_or_list
 from keyplan.diagnostics import Position
 from keyplan.graph.drafts import Draft
+from keyplan.graph.references import Make
 from keyplan.graph.world import World
 from keyplan.model.address import Address
 from keyplan.model.values import Value
@@ -47,7 +49,8 @@ def replicas_of(draft: Draft, world: World) -> tuple[Draft, ...]:
 
 def _replica(draft: Draft, name: str, entry: Mapping[str, Value]) -> Draft:
     attributes = {name: value for name, value in draft.attributes.items() if name != "replicas"}
-    attributes.pop("aliases", None)
+    for its_own in ("aliases", "grants"):
+        attributes.pop(its_own, None)
     attributes |= {part: entry[part] for part in ("aliases", "labels") if part in entry}
     own = entry.get("policies")
     return replace(
@@ -68,6 +71,55 @@ def _replica(draft: Draft, name: str, entry: Mapping[str, Value]) -> Draft:
 def narrowed(attributes: Mapping[str, Value]) -> dict[str, Value]:
     """The attributes that are a replica's own matter."""
     return {name: value for name, value in attributes.items() if name in _FOLLOWS}
+
+
+class ReplicasLookup(Lookup):
+    """`key.payments.replicas`: as a value what was declared; each entry is read as a key is."""
+
+    __slots__ = ("_draft", "_made", "_make")
+
+    def __init__(self, draft: Draft, made: Iterable[Address], make: Make) -> None:
+        self._draft = draft
+        self._made = {str(address.parts.replica): address for address in made}
+        self._make = make
+
+    def get_item(self, key: object, at: At) -> object:
+        """`key.payments.replicas["dr"]`."""
+        name = str(key)
+        if name in self._made:
+            return self._make(self._made[name])
+        declared = self._draft.attributes.get("replicas")
+        if isinstance(declared, dict) and name in declared:
+            raise AlreadyReportedError
+        address = self._draft.address
+        raise at.error(
+            "KP-REF-002",
+            f"{address} has no replica {name}",
+            advice=suggest_or_list(name, self._made, "Replicas")
+            or f"Declare it under `replicas` of {address}.",
+        )
+
+    def get_attribute(self, name: str, at: At) -> object:
+        """`key.payments.replicas.dr` is refused: replicas are entries, not attributes."""
+        address = self._draft.address
+        raise at.error(
+            "KP-REF-001",
+            f"{address}.replicas.{name} is not an address",
+            why="a replica is written as an index",
+            advice=f"Write {address.replica(name)}."
+            if name in self._made
+            else suggest_or_list(name, self._made, "Replicas"),
+        )
+
+    def as_value(self, at: At) -> object:
+        """The entries as they were declared; `none` without any."""
+        del at
+        return self._draft.attributes.get("replicas")
+
+    def entries(self, at: At) -> Mapping[str, object]:
+        """Every replica by its name."""
+        del at
+        return {name: self._make(address) for name, address in self._made.items()}
 
 
 def _addresses(value: Value) -> Iterator[Address]:

@@ -1,7 +1,8 @@
 """`moved` entries: the state as it will be once its keys have their new addresses.
 
 Rules: a move changes the state only, no key is touched; an entry whose key has moved
-already says nothing; one that would put two keys under one address is an error.
+already says nothing; one that would put two keys under one address is an error, and so is
+one that would have a replica stand in another place. Replicas follow their key first.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from keyplan.diagnostics import Severity
 from keyplan.model.address import Address
-from keyplan.model.resources import Moved
+from keyplan.model.resources import DesiredKey, Moved
 from keyplan.planning.intents import KeyDiff, Rename
 from keyplan.plans.changes import Action, Reason
 from keyplan.plans.findings import Finding
@@ -28,7 +29,9 @@ class Relocation:
     findings: tuple[Finding, ...] = ()
 
 
-def relocate(state: State, moved: tuple[Moved, ...], declared: Collection[Address]) -> Relocation:
+def relocate(
+    state: State, moved: tuple[Moved, ...], declared: Mapping[Address, DesiredKey]
+) -> Relocation:
     """Apply every move that the state has not seen yet."""
     resources = dict(state.resources)
     renames: dict[Address, Rename] = {}
@@ -38,6 +41,9 @@ def relocate(state: State, moved: tuple[Moved, ...], declared: Collection[Addres
             continue
         if entry.source in declared or entry.target in resources:
             findings.append(_taken(entry, still_declared=entry.source in declared))
+            continue
+        if other := _elsewhere(entry, resources[entry.source].provider, declared):
+            findings.append(other)
             continue
         resources = {
             address: renamed(item, entry.source, entry.target)
@@ -50,14 +56,36 @@ def relocate(state: State, moved: tuple[Moved, ...], declared: Collection[Addres
 
 
 def _with_replicas(moved: Iterable[Moved], known: Collection[Address]) -> Iterator[Moved]:
-    """The entries, each followed by those of the key's replicas, which go along."""
-    for entry in moved:
+    """The entries, each followed by those of the key's replicas, which go along.
+
+    Those that name a replica come last: they say what it is called below its key.
+    """
+    for entry in sorted(moved, key=lambda entry: entry.source.replica_of is not None):
         yield entry
         for address in known:
             if address.replica_of == entry.source:
                 yield Moved(
                     address, Address(entry.target + address[len(entry.source) :]), entry.position
                 )
+
+
+def _elsewhere(
+    entry: Moved, provider: str, declared: Mapping[Address, DesiredKey]
+) -> Finding | None:
+    """Why a replica that is in one place cannot have the name of one in another."""
+    key = declared.get(entry.target)
+    if key is None or key.replica_of is None or key.provider == provider:
+        return None
+    return Finding(
+        "KP-PLAN-008",
+        Severity.ERROR,
+        f"{entry.source} cannot move to {entry.target}: it is in {provider}, and {key.provider}"
+        " is another place",
+        entry.target,
+        entry.position,
+        "A replica stays where it is. Take the entry out, so that the new one is made, and say"
+        f" what becomes of the other: `removed: [{{from: '{entry.source}', mode: destroy}}]`.",
+    )
 
 
 def with_renames(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ import pytest
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
 from keyplan.model.operations import CreateKey, ReplicateKey
-from keyplan.model.stack import ProviderBlock, Stack
+from keyplan.model.stack import OutputBlock, ProviderBlock, Stack
+from keyplan.model.values import Reference, Unknown, Value
 from keyplan.planning.planner import PlanContext, make_plan
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan
@@ -27,12 +30,13 @@ def family(**attributes: Any) -> tuple[Any, Any]:
     return primary, replica(primary, "dr", "fake.dr", aliases=["k"])
 
 
-def planned(world: World, *keys: Any) -> Plan:
+def planned(world: World, *keys: Any, outputs: Mapping[str, Value] | None = None) -> Plan:
     graph = ResourceGraph(
         stack=Stack("demo"),
         providers={name: ProviderBlock(name) for name in PLACES},
         keys={item.address: item for item in keys},
         edges={item.address: item.depends_on for item in keys},
+        outputs={name: OutputBlock(name, value) for name, value in (outputs or {}).items()},
     )
     serial = world.state.serial
     tokens = (f"token-{serial}-{number}" for number in itertools.count())
@@ -73,3 +77,18 @@ def test_a_change_of_the_primary_whose_answer_was_lost_is_decided(fault: FaultKi
     (there,) = world.plugin.service("dr").current()
     assert world.state.resources[KEY].attributes["primary"] == there.arn
     assert planned(world, *family(primary="dr")).steps == ()
+
+
+def test_what_a_replica_is_called_is_known_once_it_is_made() -> None:
+    world = World(instances=PLACES)
+    arn = Unknown((Reference(KEY.replica("dr"), "arn"),))
+    reader = key("key.reader", "root", "wrap", labels={"copy": arn})
+    reader = replace(reader, depends_on=(KEY.replica("dr"),))
+    plan = planned(world, *family(), reader, outputs={"copy": arn})
+    assert [change.after for change in plan.outputs] == [arn]
+    assert world.apply(plan).ok
+    (there,) = world.plugin.service("dr").current()
+    assert world.state.outputs["copy"] == there.arn
+    assert world.state.resources[reader.address].attributes["labels"] == {"copy": there.arn}
+    again = planned(world, *family(), reader, outputs={"copy": arn})
+    assert (again.steps, again.has_changes) == ((), False)

@@ -9,6 +9,7 @@ import pytest
 from keyplan.diagnostics import Diagnostic
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
+from keyplan.model.values import Reference, Unknown
 
 Link = Callable[..., ResourceGraph]
 Mistakes = Callable[..., list[Diagnostic]]
@@ -125,3 +126,146 @@ def test_a_replica_is_no_parent(mistakes: Mistakes) -> None:
     child += f"    parent: '{DR}'\n"
     found = mistakes(with_replicas("{dr: {provider: aws.dr}}", child))
     assert [item.code for item in found] == ["KP-REF-004"]
+
+
+# -- in expressions ----------------------------------------------------------------------
+
+READER = """  reader:
+    provider: aws
+    tier: root
+    usage: encrypt
+    algorithm: aes-256
+    labels: {it: "%s"}
+output:
+  it: {value: '%s'}
+"""
+PLACES = "{dr: {provider: aws.dr, aliases: acme/dr, labels: {team: dr}}, far: {provider: aws.far}}"
+
+
+def reading(expression: str) -> str:
+    """Two replicas, a key whose label reads one, and an output that does."""
+    quoted = expression.replace('"', "'")
+    return with_replicas(PLACES, READER % (f"${{{quoted}}}", expression))
+
+
+def test_what_only_the_provider_knows_of_a_replica_is_unknown(link: Link) -> None:
+    graph = link(reading('key.it.replicas["dr"].arn'))
+    unknown = Unknown((Reference(DR, "arn"),))
+    assert graph.outputs["it"].value == unknown
+    assert graph.keys[Address("key.reader")].attributes["labels"] == {"it": unknown}
+
+
+def test_what_reads_a_replica_comes_after_it(link: Link) -> None:
+    graph = link(reading('key.it.replicas["dr"].id'))
+    assert DR in graph.edges[Address("key.reader")]
+    order = list(graph.keys)
+    assert order.index(DR) < order.index(Address("key.reader"))
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ('key.it.replicas["dr"].provider', "aws.dr"),
+        ('key.it.replicas["dr"].address', str(DR)),
+        ('key.it.replicas["dr"].aliases', ["acme/dr"]),
+        ('key.it.replicas["dr"].labels.team', "dr"),
+        ('key.it.replicas["far"].labels.team', "payments"),
+        ('key.it.replicas["far"].algorithm', "aes-256"),
+        ('key.it.replicas["dr"].parent is none', True),
+        ("length(key.it.replicas)", 2),
+        ('attributes(key.it.replicas, "provider")', {"dr": "aws.dr", "far": "aws.far"}),
+        ("key.it.replicas is none", False),
+    ],
+)
+def test_a_replica_reads_as_a_key_does(link: Link, expression: str, value: object) -> None:
+    more = f"output:\n  it: {{value: '{expression}'}}\n"
+    assert link(with_replicas(PLACES, more)).outputs["it"].value == value
+
+
+def test_grants_of_the_key_are_not_a_replicas(link: Link) -> None:
+    grants = "    grants: {g: {principal: principal.admins, operations: [encrypt]}}\n"
+    more = f"{grants}output:\n  it: {{value: 'key.it.replicas[\"dr\"].grants'}}\n"
+    graph = link(with_replicas("{dr: {provider: aws.dr}}", more))
+    assert graph.outputs["it"].value == Unknown((Reference(DR, "grants"),))
+
+
+@pytest.mark.parametrize(
+    ("expression", "code", "said"),
+    [
+        ('key.it.replicas["rd"].arn', "KP-REF-002", "dr"),
+        ('key.it.replicas["us"].arn', "KP-REF-002", "dr, far"),
+        ("key.it.replicas.dr.arn", "KP-REF-001", str(DR)),
+        ('key.it.replicas["dr"].labls', "KP-REF-007", "labels"),
+        ('key.it.replicas["dr"].policies', "KP-REF-007", ""),
+        ('key.it.replicas["dr"].replicas["x"].arn', "KP-REF-002", "replicas"),
+    ],
+)
+def test_a_replica_that_is_not_there_names_those_that_are(
+    mistakes: Mistakes, expression: str, code: str, said: str
+) -> None:
+    (found,) = mistakes(with_replicas(PLACES, f"output:\n  it: {{value: '{expression}'}}\n"))
+    assert found.code == code
+    assert said in found.advice
+
+
+def test_a_key_without_replicas_says_so(mistakes: Mistakes, link: Link) -> None:
+    (found,) = mistakes(f"{STACK}output:\n  it: {{value: 'key.it.replicas[\"dr\"].arn'}}\n")
+    assert (found.code, found.summary) == ("KP-REF-002", "key.it has no replica dr")
+    none = link(f"{STACK}output:\n  it: {{value: key.it.replicas is none}}\n")
+    assert none.outputs["it"].value is True
+
+
+def test_a_key_does_not_wait_for_its_own_replica(mistakes: Mistakes) -> None:
+    stack = with_replicas("{dr: {provider: aws.dr}}")
+    stack = stack.replace("description: mine", "description: \"${key.it.replicas['dr'].arn}\"")
+    assert {item.code for item in mistakes(stack)} == {"KP-REF-011"}
+
+
+def test_a_key_that_a_replica_waits_for_cannot_wait_for_the_replica(mistakes: Mistakes) -> None:
+    stack = reading('key.it.replicas["dr"].id').replace(
+        "description: mine", 'description: "${key.reader.id}"'
+    )
+    assert {item.code for item in mistakes(stack)} == {"KP-REF-005"}
+
+
+# -- moved -------------------------------------------------------------------------------
+
+
+def moving(source: str, target: str) -> str:
+    return with_replicas(
+        "{dr: {provider: aws.dr}, far: {provider: aws.far}}",
+        f"moved:\n  - {{from: '{source}', to: '{target}'}}\n",
+    )
+
+
+def test_a_replica_gets_another_name(link: Link) -> None:
+    old = KEY.replica("old")
+    assert [(item.source, item.target) for item in link(moving(old, DR)).moved] == [(old, DR)]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "said"),
+    [
+        ("key.old", DR, "is of no other key"),
+        (KEY.replica("old"), "key.it", "is of no other key"),
+        (Address("key.other").replica("old"), DR, "is of no other key"),
+        (KEY.replica("old"), "module.it", "a module"),
+        (KEY.replica("old"), KEY.replica("us"), f"{KEY.replica('old')} moves there"),
+        (KEY.replica("far"), DR, ""),
+        (DR, DR, ""),
+    ],
+)
+def test_a_replica_does_not_become_something_else(
+    mistakes: Mistakes, source: str, target: str, said: str
+) -> None:
+    (found,) = mistakes(moving(source, target))
+    assert found.code == "KP-DECL-035"
+    assert said in found.why
+    assert found.advice
+
+
+def test_a_key_and_one_of_its_replicas_move_in_one_change(link: Link) -> None:
+    more = f"moved:\n  - {{from: '{KEY.replica('old')}', to: '{DR}'}}\n"
+    more += "  - {from: key.before, to: key.it}\n"
+    graph = link(with_replicas("{dr: {provider: aws.dr}}", more))
+    assert {item.source for item in graph.moved} == {KEY.replica("old"), "key.before"}

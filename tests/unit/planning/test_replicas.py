@@ -356,3 +356,47 @@ def test_machines_see_a_replica_as_a_resource_of_its_own(bench: Bench) -> None:
     assert (there["provider_name"], there["change"]["actions"]) == ("fake.dr", ["create"])
     lines = plan_text(plan, TextOptions()).splitlines()
     assert next(line for line in lines if line.startswith("    + ")).startswith(f"    + {DR}")
+
+
+# -- moving ------------------------------------------------------------------------------
+
+
+def test_a_replica_gets_another_name_and_stays_what_it_is(bench: Bench) -> None:
+    bench.converge(*both(primary="dr"))
+    primary = several(primary="far")
+    renamed = primary, replica(primary, "far", "fake.dr", aliases=["k"], labels={"place": "dr"})
+    far, moved = KEY.replica("far"), {str(DR): str(KEY.replica("far"))}
+    plan = bench.plan(*renamed, moved=moved)
+    assert operations(plan) == [RenameKey(far, DR, bench.live(DR).id)]
+    assert not plan.counts.any
+    bench.perform(plan)
+    assert DR not in bench.state.resources
+    assert not bench.plan(*renamed, moved=moved).has_changes
+
+
+def test_a_replica_does_not_move_to_another_place(bench: Bench) -> None:
+    bench.converge(*both())
+    primary = several()
+    plan = bench.plan(primary, replica(primary, "us", "fake.us"), moved={str(DR): str(US)})
+    (finding,) = [item for item in plan.findings if item.rule == "KP-PLAN-008"]
+    assert "it is in fake.dr, and fake.us is another place" in finding.summary
+    assert f"from: '{DR}'" in finding.advice
+    assert not [item for item in operations(plan) if isinstance(item, RenameKey)]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_key_and_its_replica_move_in_whatever_order(bench: Bench, first: int) -> None:
+    bench.converge(*both())
+    new = key("key.new", "root", "wrap", multi_region=True)
+    declared = new, replica(new, "far", "fake.dr", aliases=["k"], labels={"place": "dr"})
+    entries = [
+        ("key.k", "key.new"),
+        ('key.new.replicas["dr"]', 'key.new.replicas["far"]'),
+    ]
+    plan = bench.plan(*declared, moved=dict([entries[first], entries[1 - first]]))
+    assert [(item.source, item.target) for item in operations(plan)] == [
+        (KEY, new.address),
+        (DR, new.address.replica("far")),
+    ]
+    bench.perform(plan)
+    assert not bench.plan(*declared).has_changes
