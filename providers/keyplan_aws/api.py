@@ -1,6 +1,7 @@
 """One call of an API: paced, within its deadline, its failure one of keyplan's errors.
 
-Only questions are asked again here; a write is tried once, and the core decides.
+Only questions are asked again here; a write is tried once, and the core decides. Each call is a
+line in the log of level `debug`: what, where, about which key, how it ended, never what was sent.
 
 `Work` is one operation of keyplan's, which may need several calls. Once it has written
 something, a later definite failure no longer says "nothing was done": it becomes
@@ -9,15 +10,17 @@ something, a later definite failure no longer says "nothing was done": it become
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore import xform_name
 
 from keyplan.errors import OutcomeUnknownError, ProviderError, ThrottledError, TransientError
 from keyplan_aws.clients import TAGGING, Clients
-from keyplan_aws.failures import FAILURES, Attempt, converted
+from keyplan_aws.failures import FAILURES, Attempt, converted, outcome_of
 from keyplan_aws.pacing import Clock, Pace
 
 READ_PATIENCE = 60.0
@@ -29,6 +32,8 @@ READ_TRIES = 6
 RETRY_BASE = 0.1
 """Seconds before a question is asked for the second time; each wait is twice the one before."""
 
+_LOG = logging.getLogger("keyplan.aws")
+
 _SERVICES = {
     "GetResources": TAGGING,
     "GetCallerIdentity": "sts",
@@ -37,6 +42,9 @@ _SERVICES = {
 }
 _CREATES = frozenset({"CreateKey", "ReplicateKey", "RotateKeyOnDemand"})
 """Calls that make something new each time they are done."""
+
+_NAMES = ("KeyId", "TargetKeyId", "AliasName", "RoleName", "UserName")
+"""Parameters that say what a call is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +75,15 @@ class Work:
 
         Raises `ProviderError`, never `OutcomeUnknownError` before anything was written.
         """
-        tries = 0
+        wait, number = RETRY_BASE, 1
         while True:
             try:
-                return self._call(Attempt(call, self.target), region, parameters)
+                return self._call(Attempt(call, self.target, number=number), region, parameters)
             except TransientError:
-                wait = RETRY_BASE * 2**tries
-                tries += 1
-                if tries >= READ_TRIES or self.api.clock.monotonic() + wait >= self.until:
+                if number >= READ_TRIES or self.api.clock.monotonic() + wait >= self.until:
                     raise
             self.api.clock.sleep(wait)
+            wait, number = 2 * wait, number + 1
 
     def write(self, call: str, /, *, region: str = "", **parameters: Any) -> dict[str, Any]:
         """Change something, once. Raises `OutcomeUnknownError` if the answer was lost."""
@@ -114,14 +121,20 @@ class Work:
             region=region,
             within=self.until - self.api.clock.monotonic(),
         )
+        meta = client.meta
+        attempt = replace(attempt, region=meta.region_name, endpoint=str(meta.endpoint_url))
+        began = time.monotonic()
         try:
             method: Callable[..., dict[str, Any]] = getattr(client, xform_name(call))
             answer = method(**parameters)
         except FAILURES as error:
+            code, answer = outcome_of(error)
+            _trace(attempt, parameters, code, answer, began)
             failure = converted(error, attempt)
             if isinstance(failure, ThrottledError):
                 pace.throttled(call)
             raise self._settled(failure) from None
+        _trace(attempt, parameters, "ok", answer, began)
         pace.passed(call)
         return answer
 
@@ -137,3 +150,22 @@ class Work:
             operation=failure.operation,
             request_id=failure.request_id,
         )
+
+
+def _trace(
+    attempt: Attempt, parameters: dict[str, Any], outcome: str, answer: dict[str, Any], began: float
+) -> None:
+    """A line about one call. Of what was sent only which key it is about."""
+    if not _LOG.isEnabledFor(logging.DEBUG):
+        return
+    key = next((parameters[name] for name in _NAMES if parameters.get(name)), "-")
+    _LOG.debug(
+        "%s %s %s: %s, request %s, %.0f ms, try %d",
+        attempt.call,
+        attempt.region,
+        key,
+        outcome,
+        answer.get("ResponseMetadata", {}).get("RequestId") or "-",
+        1000 * (time.monotonic() - began),
+        attempt.number,
+    )

@@ -4,12 +4,15 @@ Rules: the SDK never tries again by itself, because a create that is repeated ma
 second key; keyplan's core does, where it is safe. A client's patience is its read
 timeout, chosen by what is left of the deadline. Clients are made under a lock (boto3
 sessions are not safe for threads) and shared afterwards (clients are). http goes to this
-machine only, also where the environment names the endpoint.
+machine only, also where the environment names the endpoint. A Region that gives an endpoint its
+name must be one that botocore knows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -18,10 +21,12 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import BotoCoreError
+from botocore.loaders import create_loader
 
 import keyplan
 from keyplan.errors import RejectedError, UnauthenticatedError
 from keyplan_aws.failures import Attempt, converted
+from keyplan_aws.genuine import check_answer
 from keyplan_aws.settings import AssumeRole, AwsSettings, allowed_endpoint
 
 CONNECT_TIMEOUT = 5.0
@@ -84,6 +89,8 @@ class Clients:
                 why=str(error),
                 advice="See endpoint_url, AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_KMS.",
             ) from error
+        _check_region(region, str(client.meta.endpoint_url))
+        client.meta.events.register("before-parse", check_answer)
         return client
 
     def close(self) -> None:
@@ -95,6 +102,27 @@ class Clients:
 
     def __repr__(self) -> str:
         return f"Clients(region={self.region!r})"
+
+
+@cache
+def _regions() -> tuple[str, ...]:
+    """Every Region that the installed botocore knows."""
+    partitions = create_loader().load_data("partitions")["partitions"]
+    return tuple(sorted(name for partition in partitions for name in partition["regions"]))
+
+
+def _check_region(region: str, endpoint: str) -> None:
+    """Refuse a name that is no Region, where it makes the endpoint: others' names are theirs."""
+    if f".{region}." not in endpoint or region in _regions():
+        return
+    near = ", ".join(get_close_matches(region, _regions()))
+    raise RejectedError(
+        f"there is no Region {region}",
+        target=endpoint,
+        why=f"botocore {botocore.__version__} knows none of that name."
+        + (f" Alike are {near}." if near else ""),
+        advice="Correct it; for a Region that is newer than botocore, update boto3.",
+    )
 
 
 def _session(settings: AwsSettings) -> Any:
@@ -118,9 +146,11 @@ def _acting_as(role: AssumeRole, base: Any, endpoint: str | None) -> Any:
         )
 
     def client(service: str, **options: Any) -> Any:
-        return base._session.create_client(  # noqa: SLF001  (what boto3's own session calls)
+        made = base._session.create_client(  # noqa: SLF001  (what boto3's own session calls)
             service, region_name=base.region_name, endpoint_url=endpoint, **_keys(options)
         )
+        made.meta.events.register("before-parse", check_answer)
+        return made
 
     extra: dict[str, Any] = {
         "RoleSessionName": role.session_name,

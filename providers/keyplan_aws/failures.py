@@ -48,6 +48,13 @@ _UNAUTHENTICATED = frozenset(
         "IncompleteSignatureException", "ExpiredTokenExpiration", "OptInRequired",
     }
 )  # fmt: skip
+_STRANGE_KEY = frozenset(
+    {
+        "UnrecognizedClientException", "UnrecognizedClient", "InvalidClientTokenId",
+        "OptInRequired", "InvalidToken", "InvalidAccessKeyId",
+    }
+)  # fmt: skip
+"""What a Region says that knows nothing of the account."""
 _ABSENT = frozenset(
     {
         "NotFoundException", "ResourceNotFoundException", "InvalidGrantIdException",
@@ -102,6 +109,7 @@ class Attempt:
     """One call that failed.
 
     `creates`: it makes a key, which must never be made twice. `sends`: it may have reached AWS.
+    `region` and `endpoint` are where it was sent; `number` counts from 1 where it is repeated.
     """
 
     call: str
@@ -109,6 +117,9 @@ class Attempt:
     writes: bool = False
     creates: bool = False
     sends: bool = True
+    region: str = ""
+    endpoint: str = ""
+    number: int = 1
 
 
 def converted(error: Exception, attempt: Attempt) -> ProviderError:
@@ -133,8 +144,16 @@ def converted(error: Exception, attempt: Attempt) -> ProviderError:
             operation=attempt.call,
         )
     if isinstance(error, ResponseParserError):
-        return _lost(attempt, "What answered did not answer as AWS does (ResponseParserError).")
-    return _lost(attempt, type(error).__name__)
+        place = attempt.endpoint or "What answered"
+        return _lost(attempt, f"{place} did not answer as AWS does: {_one_line(error)}.")
+    return _lost(attempt, f"{type(error).__name__} at {attempt.endpoint or 'the endpoint'}.")
+
+
+def outcome_of(error: Exception) -> tuple[str, dict[str, Any]]:
+    """The code of a failure, and what AWS answered where it did."""
+    if isinstance(error, sdk.ClientError):
+        return str(error.response.get("Error", {}).get("Code", "")), {**error.response}
+    return type(error).__name__, {}
 
 
 def _before_sending(error: Exception) -> bool:
@@ -166,7 +185,7 @@ def _answered(error: Any, attempt: Attempt) -> ProviderError:
     metadata = answer.get("ResponseMetadata", {})
     status = int(metadata.get("HTTPStatusCode") or 0)
     request_id = str(metadata.get("RequestId", ""))
-    told: dict[str, str] = {
+    facts: dict[str, str] = {
         "target": attempt.target,
         "why": text or code,
         "operation": attempt.call,
@@ -175,33 +194,33 @@ def _answered(error: Any, attempt: Attempt) -> ProviderError:
     if code in _THROTTLED or status == 429:
         return _throttled(attempt, metadata)
     if code in _UNAUTHENTICATED:
-        return _unauthenticated(code, told)
+        return _unauthenticated(code, attempt, facts)
     if code in _DENIED:
-        return _denied(attempt, text, told)
+        return _denied(attempt, text, facts)
     if status >= 500 and (attempt.creates or code not in _TRANSIENT):
         return _lost(
             attempt, f"{code or 'server error'} ({status}): {text}".rstrip(": "), request_id
         )
     if code in _TRANSIENT or _SETTLING.search(text):
-        return TransientError(f"{attempt.call} cannot be done just now ({code})", **told)
+        return TransientError(f"{attempt.call} cannot be done just now ({code})", **facts)
     if code == "MalformedPolicyDocumentException" and _STRANGER in text:
         return TransientError(
             f"{attempt.call} names somebody whom KMS does not know, or not yet",
             advice="A role that was made just now may take a minute; any other must be corrected.",
-            **told,
+            **facts,
         )
     if code in _ABSENT:
-        return NotFoundError(f"{attempt.call} did not find it", **told)
+        return NotFoundError(f"{attempt.call} did not find it", **facts)
     if code in _TAKEN:
-        return ConflictError(f"{attempt.call} finds it in use already ({code})", **told)
+        return ConflictError(f"{attempt.call} finds it in use already ({code})", **facts)
     if code == "LimitExceededException":
         return QuotaError(
             f"{attempt.call} would exceed a quota of the account or the key",
             advice="Ask AWS for a higher quota, or remove what is not needed.",
-            **told,
+            **facts,
         )
     return RejectedError(
-        f"AWS refuses {attempt.call} ({code or status})", advice=_advice(code, text), **told
+        f"AWS refuses {attempt.call} ({code or status})", advice=_advice(code, text), **facts
     )
 
 
@@ -229,16 +248,19 @@ def _denied(attempt: Attempt, text: str, told: dict[str, str]) -> DeniedError:
     )
 
 
-def _unauthenticated(code: str, told: dict[str, str]) -> UnauthenticatedError:
+def _unauthenticated(code: str, attempt: Attempt, told: dict[str, str]) -> UnauthenticatedError:
     """Of AWS's text the first line: what follows is the request, with its session token."""
     why = told["why"].partition("\n")[0]
-    late = _CLOCK.search(why)
+    if _CLOCK.search(why):
+        advice = "Set this machine's clock right: a signature is good for five minutes."
+    else:
+        advice = "Renew them (aws sso login, a new token) and run the same command again."
+        if code in _STRANGE_KEY and attempt.region:
+            advice += (
+                f" A Region that the account has not enabled answers so too: see {attempt.region}."
+            )
     return UnauthenticatedError(
-        f"AWS does not accept the credentials ({code})",
-        advice="Set this machine's clock right: a signature is good for five minutes."
-        if late
-        else "Renew them (aws sso login, a new token) and run the same command again.",
-        **{**told, "why": why},
+        f"AWS does not accept the credentials ({code})", advice=advice, **{**told, "why": why}
     )
 
 

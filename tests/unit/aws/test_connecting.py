@@ -149,6 +149,37 @@ def test_what_answers_and_is_not_aws_is_said_with_what_to_look_at(connect: Conne
     assert "endpoint_url" in caught.value.advice
 
 
+def _opened(tmp_path: Path, region: str) -> AwsProvider:
+    return open_provider(AwsSettings(region=region), OpenContext(tmp_path, DAWN))
+
+
+@pytest.mark.parametrize(
+    ("region", "near"), [("eu-wset-1", "eu-west-1"), ("us-east-9", "us-east-1"), ("zz-top-7", "")]
+)
+def test_a_region_that_does_not_exist_is_refused_before_any_call(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, region: str, near: str
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    provider = _opened(tmp_path, region)
+    with pytest.raises(RejectedError, match=f"no Region {region}") as caught:
+        provider.identify()
+    provider.close()
+    assert near in caught.value.why
+    assert "update boto3" in caught.value.advice
+
+
+def test_a_name_that_makes_no_endpoint_is_not_judged(double: KmsDouble, connect: Connect) -> None:
+    assert connect(region="eu-moon-1").identify().place == f"{double.caller.account} eu-moon-1"
+
+
+def test_a_region_that_is_not_enabled_is_thought_of(double: KmsDouble, connect: Connect) -> None:
+    message = "The security token included in the request is invalid."
+    double.faults.error("GetCallerIdentity", "InvalidClientTokenId", message)
+    with pytest.raises(UnauthenticatedError) as caught:
+        connect(region="eu-central-1").identify()
+    assert "not enabled answers so too: see eu-central-1" in caught.value.advice
+
+
 def test_other_settings_than_its_own_are_a_defect(tmp_path: Path) -> None:
     class Others(BaseModel):
         pass
