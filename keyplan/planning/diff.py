@@ -7,7 +7,7 @@ order. Keys that are no longer declared are `keyplan.planning.retire`'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from keyplan.diagnostics import Severity
@@ -38,7 +38,12 @@ from keyplan.planning.intents import (
     Move,
     Rescue,
 )
-from keyplan.planning.replicas import Primaries, chosen_primary
+from keyplan.planning.replicas import (
+    Primaries,
+    chosen_primary,
+    made_again,
+    vanished_replica,
+)
 from keyplan.planning.states import rescue, state_moves
 from keyplan.planning.visible import of_the_service, overwrites, untouchable
 from keyplan.planning.wanted import Wanted
@@ -93,6 +98,9 @@ def diff_declared(
     if live is None:
         if _window_ended(resource, world.now):
             return _recreate_after_window(wanted, resource, world)
+        if key.replica_of is not None:
+            made = _create(wanted, world, (made_again(resource),))
+            return replace(made, findings=(vanished_replica(key, resource), *made.findings))
         return KeyResult(findings=(_vanished(key, resource),))
     return _update(wanted, resource, live, world)
 

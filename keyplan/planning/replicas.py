@@ -3,7 +3,8 @@
 A family is a declared key and its replicas. Rules: replicas are made from the primary,
 and both work when it changes; a primary goes last, because services wait for its replicas
 before its own window even begins; a replica that is the primary cannot leave before
-another one is. A primary that keyplan does not know is never guessed.
+another one is. A primary that keyplan does not know is never guessed. A replica that is
+gone is made again, as no other key ever is: it had no material of its own to lose.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from keyplan.diagnostics import Severity
+from keyplan.diagnostics import Position, Severity
 from keyplan.model.address import Address
 from keyplan.model.observations import Observation
 from keyplan.model.resources import DesiredKey
@@ -21,7 +22,7 @@ from keyplan.planning.families import ends_of, works
 from keyplan.planning.intents import Create, Destroy, Enter, Intent, KeyDiff, Schedule
 from keyplan.plans.changes import Action, Due
 from keyplan.plans.findings import Finding
-from keyplan.state.model import Phase, State
+from keyplan.state.model import Phase, ResourceState, State
 
 NAME = "arn"
 """The attribute by which providers name a key of one place in another."""
@@ -89,6 +90,32 @@ def changes_primary(diff: KeyDiff | None) -> bool:
     return diff is not None and any(change.path == "primary" for change in diff.attributes)
 
 
+# -- a replica that is gone ----------------------------------------------------------------
+
+
+def made_again(resource: ResourceState) -> str:
+    """What a plan says below a replica that it creates for the second time."""
+    return (
+        f"made again: {resource.provider} no longer has {resource.id}; its material is the"
+        " primary's, so nothing is lost with it"
+    )
+
+
+def vanished_replica(key: DesiredKey, resource: ResourceState) -> Finding:
+    """A warning: somebody took a replica away, and this plan makes it again."""
+    return Finding(
+        "KP-PLAN-022",
+        Severity.WARNING,
+        f"{key.address} is gone: {resource.provider} no longer has it; it is made again from"
+        " its primary",
+        key.address,
+        key.position(),
+        "Find out who destroyed it. Grants and whatever else keyplan does not manage on it are"
+        f" not made again. To go on without it, take its entry away and write `removed:"
+        f" [{{from: '{key.address}', mode: forget}}]`.",
+    )
+
+
 # -- what cannot be planned ----------------------------------------------------------------
 
 
@@ -131,7 +158,11 @@ def _hindered(
         )
         return
     primary = now.find(diff.address)
-    if primary in live and not works(diffs.get(primary), live[primary]):
+    if primary not in live:
+        made = primary in diffs and diffs[primary].action is Action.CREATE
+        if not made:
+            yield _without_primary(diff, primary, position)
+    elif not works(diffs.get(primary), live[primary]):
         yield Finding(
             "KP-PLAN-016",
             Severity.ERROR,
@@ -140,6 +171,17 @@ def _hindered(
             position,
             f"Write `state: active` on {root}; what is suspended is not copied.",
         )
+
+
+def _without_primary(diff: KeyDiff, primary: Address, position: Position | None) -> Finding:
+    return Finding(
+        "KP-PLAN-016",
+        Severity.ERROR,
+        f"{diff.address} needs the primary {primary}, which is not there",
+        diff.address,
+        position,
+        "Only the primary gives a replica its material: settle first what became of it.",
+    )
 
 
 def _open(diff: KeyDiff, live: Mapping[Address, Observation], now: Primaries) -> Iterator[Finding]:

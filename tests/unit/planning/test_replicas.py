@@ -24,9 +24,11 @@ from keyplan.model.operations import (
     ScheduleDeletion,
     SetAttribute,
 )
+from keyplan.model.resources import Lifecycle, Manage
 from keyplan.plans.changes import Action, DriftKind
 from keyplan.plans.plan import Plan
 from keyplan.plans.planfile import read_plan, write_plan
+from keyplan.render.drift_report import undo_text
 from keyplan.render.options import TextOptions
 from keyplan.render.plan_json import plan_document
 from keyplan.render.text import plan_text
@@ -400,3 +402,87 @@ def test_a_key_and_its_replica_move_in_whatever_order(bench: Bench, first: int) 
     ]
     bench.perform(plan)
     assert not bench.plan(*declared).has_changes
+
+
+# -- gone --------------------------------------------------------------------------------
+
+
+def vanish(bench: Bench, address: Address) -> str:
+    """Somebody destroys the key behind keyplan's back; its id."""
+    resource = bench.state.resources[address]
+    bench.plugin.service(resource.provider.partition(".")[2] or "memory").vanish(resource.id)
+    return resource.id
+
+
+def test_a_replica_that_is_gone_is_made_again_and_said(bench: Bench) -> None:
+    declared = both(policy=policy("decrypt"), description="ours")
+    bench.converge(*declared)
+    old = vanish(bench, DR)
+    plan = bench.plan(*declared)
+    assert kinds(plan) == [(DR, "replicate_key"), (DR, "create_alias")]
+    assert not plan.errored
+    (change,) = plan.changes
+    assert change.action is Action.CREATE
+    assert f"no longer has {old}" in change.notes[0]
+    (finding,) = [item for item in plan.findings if item.rule == "KP-PLAN-022"]
+    assert (finding.level.value, finding.address) == ("warning", DR)
+    assert "mode: forget" in finding.advice
+    (item,) = plan.drift
+    assert (item.address, item.kind, item.response.value) == (DR, DriftKind.VANISHED, "revert")
+    text = plan_text(plan, TextOptions())
+    assert "this plan    puts it back" in text
+    assert "made again: fake.dr no longer has" in text
+    bench.perform(plan)
+    assert bench.live(DR).attributes["aliases"] == ["k"]
+    assert not bench.plan(*declared).has_changes
+
+
+def test_a_key_that_is_gone_takes_the_way_back_of_its_replicas_along(bench: Bench) -> None:
+    bench.converge(*both())
+    vanish(bench, KEY)
+    vanish(bench, DR)
+    plan = bench.plan(*both())
+    assert {"KP-PLAN-003", "KP-PLAN-016"} <= rules(plan)
+    assert plan.errored
+    assert not [item for item in operations(plan) if isinstance(item, CreateKey)]
+
+
+def test_a_replica_is_not_made_again_from_a_suspended_key(bench: Bench) -> None:
+    bench.converge(*both(state="suspended"))
+    vanish(bench, DR)
+    assert "KP-PLAN-016" in rules(bench.plan(*both(state="suspended")))
+
+
+def test_a_primary_that_is_gone_is_not_guessed(bench: Bench) -> None:
+    bench.converge(*both(primary="dr"))
+    vanish(bench, DR)
+    plan = bench.plan(*both(primary="dr"))
+    assert "KP-PLAN-016" in rules(plan)
+    assert plan.errored
+
+
+def test_a_replica_that_is_only_observed_is_left_alone(bench: Bench) -> None:
+    bench.converge(*both())
+    vanish(bench, DR)
+    looked = several(lifecycle=Lifecycle(Manage.OBSERVE))
+    plan = bench.plan(looked, replica(looked, "dr", "fake.dr", aliases=["k"]))
+    assert operations(plan) == []
+    assert [item.response.value for item in plan.drift] == ["block"]
+
+
+def test_a_replica_that_is_gone_and_not_declared_is_let_go(bench: Bench) -> None:
+    bench.converge(*both())
+    vanish(bench, DR)
+    plan = bench.plan(several(), removed={str(DR): "forget"})
+    assert [type(item) for item in operations(plan)] == [ForgetKey]
+
+
+def test_drift_says_that_apply_makes_it_again(bench: Bench) -> None:
+    bench.converge(*both())
+    vanish(bench, DR)
+    report = bench.survey(bench.graph_of(*both())).report
+    (found,) = report.drifted
+    assert found.by_remedy == ()
+    assert "keyplan apply makes it again" in found.left
+    assert undo_text(found) == "keyplan apply"
+    assert not report.blocked
