@@ -63,7 +63,7 @@ def drift_of(
         ended = resource.phase is Phase.PENDING_DELETION and bool(
             resource.until and parse_instant(resource.until) <= context.now
         )
-        return [] if ended else [_gone(resource)]
+        return [] if ended else [_gone(resource, wanted, context)]
     items = [
         *_pending(resource, live, wanted, context),
         *_mark(resource, live, wanted, context),
@@ -74,7 +74,11 @@ def drift_of(
     return sorted(items, key=lambda item: (order.index(item.kind), item.path))
 
 
-def _gone(resource: ResourceState) -> DriftItem:
+def _gone(resource: ResourceState, wanted: Wanted | None, context: DriftContext) -> DriftItem:
+    """A key that is gone is a person's matter; a replica is made again from its primary."""
+    kept = wanted is not None and wanted.key.lifecycle.manage is Manage.FULL
+    again = kept and resource.address.replica_of is not None
+    again = again and not (context.observe or context.accepting)
     return DriftItem(
         resource.address,
         resource.provider,
@@ -82,7 +86,8 @@ def _gone(resource: ResourceState) -> DriftItem:
         resource.id,
         None,
         DriftKind.VANISHED,
-        DriftResponse.BLOCK,
+        DriftResponse.REVERT if again else DriftResponse.BLOCK,
+        wanted.key.position() if wanted else None,
     )
 
 

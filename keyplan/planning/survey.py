@@ -138,6 +138,8 @@ def _left(entry: Drifted, *, dying: bool, suspected: bool) -> str:
     item = entry.item
     if entry.by_remedy:
         return ""
+    if item.kind is DriftKind.VANISHED and item.response is DriftResponse.REVERT:
+        return "a replica has no material of its own: keyplan apply makes it again"
     if item.kind is DriftKind.VANISHED:
         return "nothing brings back a key that its provider does not have"
     if entry.until is not None and item.response is DriftResponse.REVERT:

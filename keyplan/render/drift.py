@@ -139,6 +139,11 @@ def _pair(applied: str, live: str) -> str:
 
 
 def _advice(item: DriftItem) -> list[str]:
+    if item.kind is DriftKind.VANISHED:
+        again = item.response is DriftResponse.REVERT
+        text = "take its entry away" if again else "restore the key"
+        text += f", {'and' if again else 'or'} name it under `removed` with `mode: forget`"
+        return entry(INDENT, "to let it go" if again else "next", text)
     match item.response:
         case DriftResponse.REVERT:
             return _keep(item)
@@ -148,9 +153,6 @@ def _advice(item: DriftItem) -> list[str]:
             return entry(INDENT, "to undo it", "take it out of `ignore_changes` and apply")
         case DriftResponse.LEAVE:
             return entry(INDENT, "to manage it", "declare the value that it should have")
-        case DriftResponse.BLOCK if item.kind is DriftKind.VANISHED:
-            text = "restore the key, or name it under `removed` with `mode: forget`"
-            return entry(INDENT, "next", text)
         case DriftResponse.BLOCK | DriftResponse.ACCEPT | DriftResponse.AGREED:
             return []
         case DriftResponse.OBSERVE:

@@ -120,6 +120,8 @@ def repair_text(repair: Repair) -> str:
 
 def keep_text(item: DriftItem) -> str:
     """What to write so that what is there now stays; empty where nothing keeps it."""
+    if item.kind is DriftKind.VANISHED:
+        return f"`removed: [{{from: '{item.address}', mode: forget}}]` lets it go"
     match item.response:
         case DriftResponse.REVERT | DriftResponse.REPORT if item.path not in (
             "deletion_at",
@@ -130,8 +132,6 @@ def keep_text(item: DriftItem) -> str:
         case DriftResponse.LEAVE | DriftResponse.IGNORE | DriftResponse.OBSERVE:
             taken = item.kind is not DriftKind.DESTRUCTIVE and item.path != "deletion_at"
             return "keyplan apply --refresh-only takes note of it" if taken else ""
-        case DriftResponse.BLOCK if item.kind is DriftKind.VANISHED:
-            return f"`removed: [{{from: '{item.address}', mode: forget}}]` lets it go"
         case _:
             return ""
 
@@ -141,7 +141,9 @@ def undo_text(drifted: Drifted) -> str:
     item = drifted.item
     if drifted.by_remedy:
         return "keyplan drift --remediate"
-    if drifted.by_apply:
+    if drifted.by_apply or (
+        item.kind is DriftKind.VANISHED and item.response is DriftResponse.REVERT
+    ):
         return "keyplan apply"
     if item.kind is DriftKind.VANISHED:
         return f"restore {clean(drifted.id)} at its provider, if it has a copy"

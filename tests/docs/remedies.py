@@ -328,6 +328,14 @@ OTHERS = {
             "of the declaration is applied, nor after a rollback, which suspends what the run made."
         ),
     ),
+    "KP-PLAN-022": (
+        "A replica has vanished, and is made again",
+        (
+            "It is in the state, and its place does not have it any more. A replica has the "
+            "material of its primary and none of its own, so making it again loses nothing; what "
+            "keyplan does not manage on it, such as grants, is not made again."
+        ),
+    ),
     "KP-PLAN-014": (
         "A parent that is needed does not work",
         "A key that is suspended, ended or pending deletion wraps, derives and signs nothing.",
@@ -509,6 +517,7 @@ REMEDIES = {
     "KP-PLAN-017": "Write `lifecycle: {manage: observe}`, or make a key of your own.",
     "KP-PLAN-018": "Find out who did it; then apply the policy again, or take the identity out.",
     "KP-PLAN-020": "Write `state: active` where it shall work; else nothing.",
+    "KP-PLAN-022": "Find out who did it. To go without: drop its entry, `removed` with `forget`.",
     "KP-PLAN-019": "Write `policies` in the replica's entry, or on the key.",
     "KP-PLAN-014": "Write `state: active` on the parent, or give the child another one.",
     "KP-POL-006": "Nothing while the gap is accepted; then remove the attribute or the gap.",
