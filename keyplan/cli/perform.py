@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -24,7 +25,13 @@ from keyplan.cli.stack import show_warnings, workspace_of
 from keyplan.cli.taking_back import take_back
 from keyplan.cli.terminal import Terminal
 from keyplan.diagnostics import Diagnostic, Severity
-from keyplan.errors import BlockedPlanError, InterruptedRunError, MovedError, StalePlanError
+from keyplan.errors import (
+    BlockedPlanError,
+    BusyError,
+    InterruptedRunError,
+    MovedError,
+    StalePlanError,
+)
 from keyplan.model.address import Address
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan
@@ -83,13 +90,25 @@ def plan_and_apply(
 ) -> int:
     """Plan, show, ask, and perform what was shown. `importing` adds `import` entries."""
     workspace = workspace_of(terminal)
-    if flags.lock_timeout > 0:
-        workspace.wait_for_other_run(flags.lock_timeout)
+    planned = partial(plan_stack, workspace, asked, importing=importing)
+    result = when_idle(workspace, planned, timeout=flags.lock_timeout)
+    return show_and_perform(terminal, workspace, result, flags, verb=verb, again=planned)
 
-    def planned() -> PlanResult:
-        return plan_stack(workspace, asked, importing=importing)
 
-    return show_and_perform(terminal, workspace, planned(), flags, verb=verb, again=planned)
+def when_idle(workspace: Workspace, planned: Planner, *, timeout: float) -> PlanResult:
+    """Plan when no other run is going on; one that begins meanwhile is waited for as well.
+
+    Raises `BusyError` after `timeout` seconds, and at once for a run that broke off.
+    """
+    until = workspace.clock.monotonic() + timeout
+    while (left := until - workspace.clock.monotonic()) > 0:
+        workspace.wait_for_other_run(left)
+        try:
+            return planned()
+        except BusyError:
+            if workspace.store.holder() is None and workspace.snapshot().open_run is not None:
+                raise
+    return planned()
 
 
 def show_and_perform(

@@ -18,7 +18,7 @@ from keyplan.app.rollback import (
 )
 from keyplan.app.workspace import Workspace
 from keyplan.cli import options as o
-from keyplan.cli.perform import ApplyFlags, Planner, show_and_perform
+from keyplan.cli.perform import ApplyFlags, Planner, show_and_perform, when_idle
 from keyplan.cli.plan import show_plan
 from keyplan.cli.progress import deciding
 from keyplan.cli.stack import workspace_of
@@ -74,7 +74,6 @@ def rollback(
         terminal.events()
     workspace = workspace_of(terminal)
     if to is not None:
-        _wait(workspace, flags)
         what, planned = f"to the state of serial {to}", partial(plan_serial_rollback, workspace, to)
     else:
         open_run = workspace.snapshot().open_run
@@ -85,15 +84,8 @@ def rollback(
             if not report.closed:
                 return 1
             run = report.run
-        else:
-            _wait(workspace, flags)
         what, planned = f"run {run}", partial(plan_run_rollback, workspace, run)
     return _finish(terminal, workspace, what, planned, flags, out)
-
-
-def _wait(workspace: Workspace, flags: ApplyFlags) -> None:
-    if flags.lock_timeout > 0:
-        workspace.wait_for_other_run(flags.lock_timeout)
 
 
 def _show_recovery(terminal: Terminal, report: RecoveryReport) -> None:
@@ -113,7 +105,7 @@ def _finish(
     out: Path | None,
 ) -> int:
     """Say what comes back and what does not, ask, perform, and say it again."""
-    result = planned()
+    result = when_idle(workspace, planned, timeout=flags.lock_timeout)
     plan, residue = result.plan, residue_of(result.plan)
     if terminal.streaming:
         terminal.lines([terminal.events().rollback_planned(f"Rollback: {what}", target=what)])
