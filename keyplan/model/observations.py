@@ -21,7 +21,11 @@ SPELLINGS = "spellings"
 PRINCIPAL_IDS = "principal_ids"
 """The service's own ids of who a policy names, where it was asked for them."""
 
-ASIDE = frozenset({SPELLINGS, PRINCIPAL_IDS})
+MATERIAL = "material"
+"""The `id` of the material in use, where a service rotates by itself, and when it next does
+(`rotates_at`, `None` if never)."""
+
+ASIDE = frozenset({SPELLINGS, PRINCIPAL_IDS, MATERIAL})
 """Attributes that no plan rests on."""
 
 
@@ -57,7 +61,8 @@ class Observation:
     `attributes` are canonical; among them `state` (a `KeyState`) and whatever the
     provider calls it by (`arn`, `serial`); `manager` is `customer`, or who else manages the
     key, such as the service itself; `principal_ids` maps identities to the service's own ids
-    of them; `spellings` maps an attribute to a digest of its text as the service has it.
+    of them; `spellings` maps an attribute to a digest of its text as the service has it;
+    `material` is the id of the material in use where the service rotates by itself.
     `deletion_at` is set while deletion is pending, `rotates_at` where the service rotates
     the key itself and says when. Aliases and grants are reported whole: the core decides
     which are foreign.

@@ -37,7 +37,7 @@ from keyplan.model.operations import (
 )
 
 
-def paths_of(operation: Operation) -> tuple[str, ...]:  # noqa: PLR0911  (an arm a member)
+def paths_of(operation: Operation) -> tuple[str, ...]:  # noqa: C901, PLR0911  (an arm a member)
     """The paths (`state`, `labels:team`) that the operation sets; none where it sets no value."""
     match operation:
         case ChangeState():
@@ -64,15 +64,18 @@ def paths_of(operation: Operation) -> tuple[str, ...]:  # noqa: PLR0911  (an arm
             return ("parent",)
         case PutDocument():
             return ("documents",)
+        case RotateKey() | ActivateVersion():
+            return ("version",)
+        case (
+            RetireVersion(version=version)
+            | AcceptVersion(version=version)
+            | DestroyVersion(version=version)
+        ):
+            return (f"version:{version}",)
         case (
             CreateKey()
             | ReplicateKey()
             | DestroyKey()
-            | RotateKey()
-            | ActivateVersion()
-            | RetireVersion()
-            | AcceptVersion()
-            | DestroyVersion()
             | RecordAttributes()
             | AdoptKey()
             | ForgetKey()

@@ -20,6 +20,7 @@ from keyplan.model.values import Value
 from keyplan.planning.access import AccessView
 from keyplan.planning.compare import elements, ignored, reports_only
 from keyplan.planning.drift_kinds import element_kind, kind_of
+from keyplan.planning.drift_versions import version_changes
 from keyplan.planning.wanted import COLLECTIONS, Wanted, grant_end, is_recorded
 from keyplan.plans.changes import DriftItem, DriftKind, DriftResponse
 from keyplan.plans.plan import PlanMode
@@ -69,6 +70,7 @@ def drift_of(
         *_mark(resource, live, wanted, context),
         *_scalars(resource, live, wanted, context),
         *_elements(resource, live, wanted, context),
+        *_versions(resource, live, wanted, context),
     ]
     order = list(DriftKind)
     return sorted(items, key=lambda item: (order.index(item.kind), item.path))
@@ -226,6 +228,29 @@ def _ended(resource: ResourceState, live: Observation, context: DriftContext) ->
 def _grant_over(terms: Value, context: DriftContext) -> bool:
     end = grant_end(terms)
     return end is not None and end <= context.now
+
+
+def _versions(
+    resource: ResourceState, live: Observation, wanted: Wanted | None, context: DriftContext
+) -> Iterator[DriftItem]:
+    """No version is declared, so none is put back unless the schedule does it."""
+    observed = wanted is not None and wanted.key.lifecycle.manage is Manage.OBSERVE
+    response = DriftResponse.LEAVE
+    if context.accepting:
+        response = DriftResponse.ACCEPT
+    elif context.observe or observed:
+        response = DriftResponse.OBSERVE
+    for change in version_changes(resource, live, context.now):
+        yield DriftItem(
+            resource.address,
+            resource.provider,
+            change.path,
+            change.applied,
+            change.live,
+            change.kind,
+            response,
+            wanted.key.position("rotation") if wanted else None,
+        )
 
 
 def _declared(path: str, wanted: Wanted | None) -> tuple[Value, bool]:

@@ -116,6 +116,11 @@ class Forget:
     """Drop the key from the state."""
 
 
+@dataclass(frozen=True, slots=True)
+class TakeNote:
+    """Read the key into the state as it is: of what no attribute says, such as its versions."""
+
+
 Intent: TypeAlias = (
     Create
     | Rescue
@@ -130,6 +135,7 @@ Intent: TypeAlias = (
     | Rename
     | Adopt
     | Forget
+    | TakeNote
 )
 
 

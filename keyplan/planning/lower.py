@@ -54,6 +54,7 @@ from keyplan.planning.intents import (
     Rescue,
     Schedule,
     TakeAlias,
+    TakeNote,
     Version,
 )
 from keyplan.planning.wanted import is_recorded
@@ -125,7 +126,8 @@ def _from_intent(
     | Destroy
     | Rename
     | Adopt
-    | Forget,
+    | Forget
+    | TakeNote,
 ) -> Draft:
     target = diff.address
     match intent:
@@ -170,6 +172,8 @@ def _from_intent(
         case Forget():
             identifier = diff.resource.id if diff.resource else ""
             return draft(diff, ForgetKey(target, identifier), diff.reason)
+        case TakeNote():
+            return draft(diff, RecordAttributes(target, {}, {}), Reason.ADOPT)
         case _:
             assert_never(intent)
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from keyplan.model.address import Address
 from keyplan.model.observations import Observation
-from keyplan.planning.intents import KeyDiff
+from keyplan.planning.drift_versions import CURRENT
+from keyplan.planning.intents import KeyDiff, TakeNote
 from keyplan.plans.changes import Action, AttributeChange, DriftItem, DriftResponse, Reason
 from keyplan.state.model import State
 
@@ -35,8 +36,9 @@ def accept_drift(
                     Reason.ADOPT,
                     recorded=True,
                 )
-                for name in sorted(names)
+                for name in sorted(names - {CURRENT})
             ),
+            intents=(TakeNote(),) if CURRENT in names else (),
         )
         for address, names in accepted.items()
     }

@@ -17,6 +17,7 @@ from keyplan.model.observations import SPELLINGS, Observation
 from keyplan.model.timing import format_date, parse_instant
 from keyplan.model.touching import paths_of
 from keyplan.planning.drift_strays import Strays, find_strays
+from keyplan.planning.drift_versions import CURRENT, Rotated, rotated
 from keyplan.planning.moving import relocate
 from keyplan.planning.planner import PlanContext, make_plan
 from keyplan.planning.refresh import refresh
@@ -37,6 +38,11 @@ _LEFT = {
     DriftResponse.AGREED: "the declaration says the same by now: keyplan apply records it",
     DriftResponse.LEAVE: "keyplan does not manage it",
 }
+
+
+_EITHER = (
+    "has new material: by a schedule that was changed since, or by hand; that cannot be told apart"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +132,9 @@ def _repairs(steps: tuple[Step, ...]) -> dict[tuple[Address, str], tuple[Repair,
 
 
 def _is_put_back(item: DriftItem) -> bool:
-    return item.response is DriftResponse.REVERT
+    """A version that somebody accepted again is retired by its schedule, if it has one."""
+    version = item.path.startswith(f"{CURRENT}:") and item.kind is DriftKind.ACCESS_WIDENED
+    return version or item.response is DriftResponse.REVERT
 
 
 def _is_ending(item: DriftItem) -> bool:
@@ -146,6 +154,8 @@ def _left(entry: Drifted, *, dying: bool, suspected: bool) -> str:
         return f"keyplan apply rescues it, until {format_date(entry.until)}"
     if entry.until is not None:
         return f"cancel its deletion at the provider before {format_date(entry.until)}"
+    if item.path.partition(":")[0] == CURRENT and item.response is DriftResponse.LEAVE:
+        return "no version is declared: whoever changed it may have had to"
     if item.response in _LEFT:
         return _LEFT[item.response]
     if dying:
@@ -164,6 +174,8 @@ def _respelt(plan: Plan, state: State, live: Mapping[Address, Observation]) -> I
     drifted = {(item.address, item.path) for item in plan.drift}
     for address in sorted(state.resources.keys() & live.keys()):
         resource = state.resources[address]
+        if rotated(resource, live[address], plan.now) is Rotated.UNKNOWN:
+            yield Respelt(address, resource.provider, CURRENT, _EITHER)
         before, now = resource.attributes.get(SPELLINGS), live[address].attributes.get(SPELLINGS)
         if not isinstance(before, dict) or not isinstance(now, dict):
             continue

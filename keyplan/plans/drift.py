@@ -95,11 +95,15 @@ class Stray:
 
 @dataclass(frozen=True, slots=True)
 class Respelt:
-    """An attribute that its service writes otherwise than at the last apply, meaning the same."""
+    """An attribute that is not drift and not the same: its service writes it in other words.
+
+    `note` says what is different about it.
+    """
 
     address: Address
     provider: str
     attribute: str
+    note: str = "is spelled otherwise and means the same"
 
 
 @dataclass(frozen=True)

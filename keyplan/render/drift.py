@@ -151,12 +151,19 @@ def _advice(item: DriftItem) -> list[str]:
             return _keep(item) + entry(INDENT, "to undo it", "keyplan drift --remediate")
         case DriftResponse.IGNORE:
             return entry(INDENT, "to undo it", "take it out of `ignore_changes` and apply")
+        case DriftResponse.LEAVE if is_version(item):
+            return entry(INDENT, "to keep it", "keyplan apply --refresh-only takes note of it")
         case DriftResponse.LEAVE:
             return entry(INDENT, "to manage it", "declare the value that it should have")
         case DriftResponse.BLOCK | DriftResponse.ACCEPT | DriftResponse.AGREED:
             return []
         case DriftResponse.OBSERVE:
             return []
+
+
+def is_version(item: DriftItem) -> bool:
+    """Whether it is about a version of the key, which no declaration names."""
+    return item.path.partition(":")[0] == "version"
 
 
 def _keep(item: DriftItem) -> list[str]:

@@ -37,7 +37,12 @@ def drift_document(report: DriftReport) -> dict[str, Any]:
         "unmanaged": None if report.strays is None else [_stray(one) for one in report.strays],
         "not_ours": {"of_other_stacks": report.of_other_stacks, "of_services": report.of_services},
         "normalisation": [
-            {"address": one.address, "provider": one.provider, "attribute": one.attribute}
+            {
+                "address": one.address,
+                "provider": one.provider,
+                "attribute": one.attribute,
+                "note": one.note,
+            }
             for one in report.respelt
         ],
         "findings": [_finding(one) for one in report.findings],

@@ -144,6 +144,6 @@ def _stray(stray: Stray) -> Shown:
 
 def _respelt(report: DriftReport) -> list[Shown]:
     return [
-        Shown(f"{code(one.attribute)} of {code(one.address)} is spelled otherwise, same meaning")
+        Shown(f"{code(one.attribute)} of {code(one.address)} {escaped(one.note)}")
         for one in report.respelt
     ]

@@ -13,7 +13,7 @@ from keyplan.model.inverses import Grade
 from keyplan.model.timing import format_date
 from keyplan.plans.changes import DriftItem, DriftKind, DriftResponse
 from keyplan.plans.drift import Drifted, DriftReport, Repair, Stray
-from keyplan.render.drift import changed_lines, declaration, drifted_groups
+from keyplan.render.drift import changed_lines, declaration, drifted_groups, is_version
 from keyplan.render.explain import Explainer
 from keyplan.render.fold import fold
 from keyplan.render.layout import clean, count, entry, listed, paragraph, with_right
@@ -26,6 +26,7 @@ _GRADES = {
     Grade.EXACT: "undo: exact",
     Grade.COMPENSATING: "undo: in part",
     Grade.TIME_LIMITED: "undo: for a time",
+    Grade.UNPROVEN: "undo: unproven",
     Grade.NONE: "undo: NONE",
 }
 
@@ -130,7 +131,8 @@ def keep_text(item: DriftItem) -> str:
             text = declaration(item.path, item.live)
             return f"write `{text}`" if text else "declare what is there now"
         case DriftResponse.LEAVE | DriftResponse.IGNORE | DriftResponse.OBSERVE:
-            taken = item.kind is not DriftKind.DESTRUCTIVE and item.path != "deletion_at"
+            ends = item.kind is DriftKind.DESTRUCTIVE and not is_version(item)
+            taken = not ends and item.path != "deletion_at"
             return "keyplan apply --refresh-only takes note of it" if taken else ""
         case _:
             return ""
@@ -152,6 +154,8 @@ def undo_text(drifted: Drifted) -> str:
     match item.response:
         case DriftResponse.IGNORE:
             return "take it out of `ignore_changes`"
+        case DriftResponse.LEAVE if is_version(item):
+            return _undo_version(item)
         case DriftResponse.LEAVE if ":" in item.path:
             return "take it off at the provider, or declare it"
         case DriftResponse.LEAVE:
@@ -162,6 +166,22 @@ def undo_text(drifted: Drifted) -> str:
             return "change it at the provider"
         case _:
             return "keyplan plan shows what stands in the way"
+
+
+def _undo_version(item: DriftItem) -> str:
+    """What a person has to do about a version, which nothing declares."""
+    number = item.path.partition(":")[2]
+    match item.kind:
+        case DriftKind.DESTRUCTIVE:
+            return f"restore version {number} at its provider, if it has a copy"
+        case DriftKind.AVAILABILITY if number:
+            return f"accept version {number} again at its provider"
+        case DriftKind.ACCESS_WIDENED if number:
+            return f"retire version {number} again at its provider"
+        case DriftKind.ACCESS_WIDENED:
+            return f"make version {item.applied} the one in use again at its provider"
+        case _:
+            return "nothing does: a new version stays, and its schedule counts from it"
 
 
 def _keep(item: DriftItem) -> list[str]:
@@ -202,7 +222,7 @@ def _notes(report: DriftReport, *, full: bool) -> list[str]:
     lines: list[str] = []
     folded = fold(report.respelt, lambda item: (item.provider, item.attribute), full=full)
     for item in folded.shown:
-        text = f"note: {item.address}: {item.attribute} is spelled otherwise and means the same"
+        text = f"note: {item.address}: {item.attribute} {item.note}"
         lines += paragraph(text, 2, 4)
     for (provider, attribute), more in folded.more.items():
         lines += paragraph(f"note: {count(more, 'more key')} on {provider}: {attribute}", 2, 4)

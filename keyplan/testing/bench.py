@@ -14,6 +14,7 @@ from typing import Any
 
 from keyplan.applying.known import Known
 from keyplan.applying.reading_back import read_back
+from keyplan.applying.run import adopted
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
 from keyplan.model.keys import Relation, Tier, Usage
@@ -35,7 +36,7 @@ from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan, PlanMode
 from keyplan.sdk.provider import OpenContext
 from keyplan.session.session import ProviderSession
-from keyplan.state.entries import RunEnded, RunStarted, StepStarted, StepSucceeded, Verified
+from keyplan.state.entries import RunEnded, RunStarted, StepStarted, StepSucceeded
 from keyplan.state.fold import fold
 from keyplan.state.model import State, StateSnapshot
 from keyplan.testing.fake import FakePlugin, FakeSettings, fake_plugin
@@ -243,10 +244,7 @@ class Bench:
                 identifier, observation = outcome.id, outcome.observation
             known.learn(step.address, identifier, observation)
             entries.append(StepSucceeded(step.number, identifier, observation))
-            if isinstance(operation, AdoptKey):
-                seen = self.sessions[step.provider].read([operation.id])[operation.id]
-                entries.append(Verified(step.address, seen))
-        entries += read_back(entries, known, self.sessions)[0]
+        entries += read_back(entries, known, self.sessions, also=adopted(plan))[0]
         entries.append(RunEnded("succeeded", "2027-01-01T00:00:00Z"))
         self.state = fold(self.state, entries)
 
