@@ -116,7 +116,7 @@ def _recorded(names: list[str], settlement: Settlement) -> str:
     parts = names or [*settlement.manage, *(f"-{path}" for path in settlement.unmanage)]
     if not parts and settlement.dependencies is not None:
         parts = ["dependencies"]
-    return ", ".join(parts)
+    return ", ".join(parts) or "as it is there"
 
 
 def _brief(value: Value) -> str:
