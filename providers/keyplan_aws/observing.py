@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from keyplan.model.keys import KeyState
-from keyplan.model.observations import SPELLINGS, KeyVersion, Observation
+from keyplan.model.observations import MATERIAL, SPELLINGS, KeyVersion, Observation
+from keyplan.model.timing import format_instant
 from keyplan.model.values import Value
 from keyplan_aws import marks
 from keyplan_aws.attributes import alias_name, canonical
@@ -82,6 +83,8 @@ def observation(facts: Facts, spell_policy: Callable[[Value], Value], now: datet
     }
     if facts.spellings:
         attributes[SPELLINGS] = {**facts.spellings}
+    if material := _material(facts):
+        attributes[MATERIAL] = material
     if facts.principal_ids:
         attributes["principal_ids"] = {**facts.principal_ids}
     unreadable = set(facts.unreadable)
@@ -147,6 +150,15 @@ def _rotates_at(status: Mapping[str, Any] | None) -> datetime | None:
     """When AWS rotates the key by itself next."""
     date = (status or {}).get("NextRotationDate")
     return None if date is None else _utc(date)
+
+
+def _material(facts: Facts) -> dict[str, Value]:
+    """The material in use and when AWS replaces it, where both are told."""
+    current = facts.metadata.get("CurrentKeyMaterialId")
+    if current is None or facts.rotation is None:
+        return {}
+    ends = _rotates_at(facts.rotation)
+    return {"id": str(current), "rotates_at": None if ends is None else format_instant(ends)}
 
 
 def on_demand(
