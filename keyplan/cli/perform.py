@@ -1,44 +1,35 @@
-"""What apply and destroy share: show the plan, ask, perform it, report.
+"""What apply and destroy share: plan, show, ask, perform.
 
 Rules: what is approved is what is performed; a plan that may not be applied is refused
-before anybody is asked. If another run or change came first, a plan that was just made is
-made again under the lock: the same one goes on, another is shown, guarded and approved
-like the first. Nobody is asked while the lock is held. A plan file applies once or never.
+before anybody is asked; nobody is asked while the lock is held.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import TypeAlias
 
-from keyplan.app.apply import ApplyOptions, Interrupt, check_allowed, holding, perform, same
+from keyplan.app.apply import check_allowed
 from keyplan.app.plan import PlanResult, plan_stack
 from keyplan.app.workspace import Workspace
 from keyplan.cli.asking import ask
-from keyplan.cli.interrupt import stopping
-from keyplan.cli.plan import show_plan
-from keyplan.cli.progress import observing
-from keyplan.cli.stack import show_warnings, workspace_of
-from keyplan.cli.taking_back import take_back
+from keyplan.cli.running import ROUNDS, ApplyFlags, OtherPlan, Planner, Running, always_moved
+from keyplan.cli.stack import workspace_of
 from keyplan.cli.terminal import Terminal
-from keyplan.diagnostics import Diagnostic, Severity
-from keyplan.errors import (
-    BlockedPlanError,
-    BusyError,
-    InterruptedRunError,
-    MovedError,
-    StalePlanError,
-)
+from keyplan.errors import BusyError
 from keyplan.model.address import Address
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan
-from keyplan.plans.reports import ApplyReport, StepStatus
-from keyplan.render.options import TextOptions
-from keyplan.render.report import apply_text
-from keyplan.sdk.store import Lease
+
+__all__ = [
+    "ApplyFlags",
+    "Planner",
+    "apply_saved",
+    "plan_and_apply",
+    "show_and_perform",
+    "when_idle",
+]
 
 _QUESTION = {
     "apply": "Do you want to perform these changes?",
@@ -49,35 +40,11 @@ _QUESTION = {
 
 _UNASKED = "Add --auto-approve, or make a plan first: keyplan plan --out FILE"
 
-ROUNDS = 3
-"""How many plans in a row may turn out to be out of date."""
-
-Planner: TypeAlias = Callable[[], PlanResult]
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyFlags:
-    """How a plan is performed. `lock_timeout` is in seconds, `on_failure` stop or rollback."""
-
-    allowed: frozenset[str]
-    auto_approve: bool
-    parallelism: int
-    lock_timeout: float
-    on_failure: str = "stop"
-
-
-class _OtherPlan(Exception):  # noqa: N818  (no error: it leaves the lock, and is asked about)
-    """The plan made again is not the one that was approved."""
-
-    def __init__(self, result: PlanResult) -> None:
-        super().__init__()
-        self.result = result
-
 
 def apply_saved(terminal: Terminal, plan: Plan, flags: ApplyFlags) -> int:
     """Perform a plan file. It was reviewed, so nobody is asked."""
     check_allowed(plan, flags.allowed)
-    return _perform(terminal, workspace_of(terminal), plan, flags, verb="apply", again=None)
+    return Running(terminal, workspace_of(terminal), flags, "apply").perform(plan)
 
 
 def plan_and_apply(
@@ -124,8 +91,9 @@ def show_and_perform(
 
     `again` makes it anew if something changed before the first write.
     """
+    running = Running(terminal, workspace, flags, verb, again)
     for _ in range(ROUNDS):
-        if not _to_perform(terminal, result, flags, verb=verb):
+        if not running.show(result):
             return 0
         ask(
             terminal,
@@ -135,133 +103,7 @@ def show_and_perform(
             advice=_UNASKED,
         )
         try:
-            return _perform(terminal, workspace, result.plan, flags, verb=verb, again=again)
-        except _OtherPlan as other:
+            return running.perform(result.plan)
+        except OtherPlan as other:
             result = other.result
-    raise _always_moved()
-
-
-def _to_perform(terminal: Terminal, result: PlanResult, flags: ApplyFlags, *, verb: str) -> bool:
-    """Show the plan; whether it has anything to do. Raises if it may not be done."""
-    plan = result.plan
-    show_warnings(terminal, result.warnings)
-    show_plan(terminal, plan, TextOptions(seconds=result.seconds, hints=False, verb=verb))
-    if plan.errored or (plan.has_changes and not plan.observe):
-        check_allowed(plan, flags.allowed)
-    if plan.has_changes and plan.observe:
-        raise BlockedPlanError(
-            f"the stack {plan.stack} only observes",
-            why="`keyplan.mode: observe` reads and reports, and writes nothing at all.",
-            advice="Write `mode: manage` to let keyplan change its keys.",
-        )
-    return plan.has_changes
-
-
-def _perform(
-    terminal: Terminal,
-    workspace: Workspace,
-    plan: Plan,
-    flags: ApplyFlags,
-    *,
-    verb: str,
-    again: Planner | None,
-) -> int:
-    options = ApplyOptions(
-        parallelism=flags.parallelism,
-        lock_timeout=flags.lock_timeout,
-        operation=verb,
-        on_failure=flags.on_failure,
-    )
-    with holding(workspace, operation=verb, lock_timeout=flags.lock_timeout) as lease:
-        report = _run(terminal, workspace, plan, flags, options, lease, again)
-    if report is None:
-        return 0
-    back = flags.on_failure == "rollback" and _to_take_back(report)
-    if terminal.streaming:
-        terminal.lines(terminal.events().report(report, verb))
-    else:
-        hints = not terminal.automated and not back
-        terminal.text(f"\n{apply_text(report, verb=verb.capitalize(), hints=hints)}")
-    if back:
-        take_back(
-            terminal, workspace, report.run, allowed=flags.allowed, options=options, failed=report
-        )
-    return _exit_code(report)
-
-
-def _run(
-    terminal: Terminal,
-    workspace: Workspace,
-    plan: Plan,
-    flags: ApplyFlags,
-    options: ApplyOptions,
-    lease: Lease,
-    again: Planner | None,
-) -> ApplyReport | None:
-    """Perform the plan under the lock, or the one that is made now; `None` if it has nothing.
-
-    Raises `_OtherPlan` if a person must approve that one.
-    """
-    verb, interrupt = options.operation, Interrupt()
-    for _ in range(ROUNDS):
-        try:
-            with (
-                observing(terminal, len(plan.steps), workspace.clock, verb=verb) as observer,
-                stopping(interrupt, terminal),
-            ):
-                return perform(
-                    workspace,
-                    plan,
-                    allowed=flags.allowed,
-                    options=options,
-                    observer=observer,
-                    interrupt=interrupt,
-                    lease=lease,
-                )
-        except MovedError as moved:
-            if again is None:
-                raise
-            if interrupt.is_set:
-                raise InterruptedRunError(
-                    f"{verb} was interrupted", advice="Nothing was changed."
-                ) from moved
-        found = replace(again(), warnings=())  # the configuration is the same: they were shown
-        goes_on = same(plan, found.plan)
-        _say_moved(terminal, goes_on=goes_on)
-        if not goes_on and not flags.auto_approve:
-            raise _OtherPlan(found)
-        if not goes_on and not _to_perform(terminal, found, flags, verb=verb):
-            return None
-        plan = found.plan
-    raise _always_moved()
-
-
-def _say_moved(terminal: Terminal, *, goes_on: bool) -> None:
-    """Say that what was shown was made again, and whether it is the same."""
-    end = "is the same, and goes on." if goes_on else "is another:"
-    text = f"Another run or change came first. The plan that was made again {end}"
-    if terminal.streaming:
-        note = Diagnostic(Severity.NOTE, "KP-APPLY", text)
-        terminal.lines([terminal.events().diagnostic(note)])
-    else:
-        terminal.note(f"\n{text}\n\n")
-
-
-def _always_moved() -> StalePlanError:
-    return StalePlanError(
-        f"the plan was out of date {ROUNDS} times in a row",
-        why="Something keeps changing the state or its keys. Nothing was changed by this run.",
-        advice="Find out what it is, then run the same command again.",
-    )
-
-
-def _to_take_back(report: ApplyReport) -> bool:
-    """Whether a run failed and did anything; an open one is decided by `keyplan resume` first."""
-    done = report.with_status(StepStatus.SUCCEEDED)
-    return not report.ok and report.open_run is None and bool(done)
-
-
-def _exit_code(report: ApplyReport) -> int:
-    if report.interrupted:
-        return InterruptedRunError.exit_code
-    return 0 if report.ok else 1
+    raise always_moved()

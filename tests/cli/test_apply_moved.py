@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from keyplan.app.workspace import Workspace
-from keyplan.cli import perform
+from keyplan.cli import perform, running
 from keyplan.errors import BusyError, MovedError, StalePlanError
 from keyplan.sdk.store import LeaseInfo
 from keyplan.session.clock import SYSTEM_CLOCK
@@ -33,7 +33,7 @@ Meanwhile = Callable[[Callable[[], object]], None]
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
     """Let something happen once, after a plan was approved and before it has the lock."""
     todo: list[Callable[[], object]] = []
-    holding = perform.holding
+    holding = running.holding
 
     @contextmanager
     def late(*given: Any, **named: Any) -> Iterator[Any]:
@@ -44,7 +44,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
         with holding(*given, **named) as lease:
             yield lease
 
-    monkeypatch.setattr(perform, "holding", late)
+    monkeypatch.setattr(running, "holding", late)
     return todo.append
 
 
@@ -177,9 +177,9 @@ def test_it_ends(keyplan: Run, edited: Path, monkeypatch: pytest.MonkeyPatch) ->
         tries.append(None)
         raise MovedError("Saved plan is stale")
 
-    monkeypatch.setattr(perform, "perform", moved)
+    monkeypatch.setattr(running, "perform", moved)
     result = keyplan("apply", "--auto-approve")
-    assert (result.code, len(tries)) == (1, perform.ROUNDS)
+    assert (result.code, len(tries)) == (1, running.ROUNDS)
     assert "was out of date 3 times in a row" in result.err
 
 
@@ -192,7 +192,7 @@ def test_another_identity_is_no_reason_to_plan_again(
         tries.append(None)
         raise StalePlanError("Saved plan does not match the given provider")
 
-    monkeypatch.setattr(perform, "perform", stale)
+    monkeypatch.setattr(running, "perform", stale)
     assert keyplan("apply", "--auto-approve").code == 1
     assert len(tries) == 1
 
@@ -202,7 +202,7 @@ def test_an_interrupt_ends_it(keyplan: Run, edited: Path, monkeypatch: pytest.Mo
         interrupt.set()
         raise MovedError("Saved plan is stale")
 
-    monkeypatch.setattr(perform, "perform", moved)
+    monkeypatch.setattr(running, "perform", moved)
     result = keyplan("apply", "--auto-approve")
     assert result.code == 130
     assert "Nothing was changed" in result.err

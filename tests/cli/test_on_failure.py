@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from keyplan.cli import perform
+from keyplan.cli import running
 from keyplan.errors import DeniedError, StateConflictError, StoreError
 from keyplan.session.session import ProviderSession
 from keyplan.state.codec import decode_state
@@ -73,7 +73,7 @@ def test_a_rollback_that_did_not_begin_is_begun_by_resume(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(perform, "take_back", killed)
+        patched.setattr(running, "take_back", killed)
         assert keyplan(*ROLLBACK).code == 130
     resumed = keyplan("resume")
     assert resumed.code == 1
@@ -123,13 +123,13 @@ def test_where_the_file_cannot_be_written_the_journal_still_has_everything(
 HANGS = """
 import functools, sys, threading
 from keyplan.applying.options import ApplyOptions
-from keyplan.cli import perform
+from keyplan.cli import running
 from keyplan.cli.main import main
 from keyplan.session import daemons
 from keyplan_hsm.provider import HsmProvider
 
 daemons.GRACE = 0.2
-perform.ApplyOptions = functools.partial(ApplyOptions, deadline=0.3)
+running.ApplyOptions = functools.partial(ApplyOptions, deadline=0.3)
 execute = HsmProvider.execute
 
 def hang(self, operation, *rest, **options):
