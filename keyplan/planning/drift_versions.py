@@ -67,12 +67,13 @@ def rotated(resource: ResourceState, live: Observation, now: datetime) -> Rotate
     """What the material in use tells of a service that rotates by itself."""
     old, new = _material(resource.attributes), _material(live.attributes)
     told = len(resource.versions) > 1 or len(live.versions) > 1  # then versions are counted
-    if not old or not new or old.get("id") == new.get("id") or told:
+    if not old or not new or old.get("id") == new.get("id") or told or not _speaks(resource, live):
         return Rotated.NOT
     was, will = old.get("rotates_at"), new.get("rotates_at")
     if isinstance(was, str) and parse_instant(was) <= now + _NEAR:
         return Rotated.NOT
-    return Rotated.BY_HAND if was == will and _speaks(resource, live) else Rotated.UNKNOWN
+    same = was == will and resource.attributes.get("rotation") == live.attributes.get("rotation")
+    return Rotated.BY_HAND if same else Rotated.UNKNOWN
 
 
 def _speaks(resource: ResourceState, live: Observation) -> bool:
