@@ -11,7 +11,7 @@ import pytest
 from keyplan.errors import DeniedError, RejectedError
 from keyplan.model.address import Address
 from keyplan.model.keys import KeyState
-from keyplan.model.observations import SPELLINGS
+from keyplan.model.observations import MATERIAL, SPELLINGS
 from keyplan.model.operations import CreateAlias, CreateGrant, PutLabels, ScheduleDeletion
 from keyplan_aws import marks
 from keyplan_aws.provider import AwsProvider
@@ -87,7 +87,8 @@ def test_what_may_not_be_read_is_unreadable_and_nothing_else_is(
     seen = bench.look()
     assert seen.unreadable == {attribute}
     assert attribute not in seen.attributes
-    about_it = {attribute, SPELLINGS} if attribute == "policy" else {attribute}
+    aside = {"policy": SPELLINGS, "rotation": MATERIAL}.get(attribute, attribute)
+    about_it = {attribute, aside}
     rest = {name: value for name, value in whole.attributes.items() if name not in about_it}
     assert seen.attributes == rest
 
