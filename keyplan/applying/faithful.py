@@ -17,9 +17,10 @@ from dataclasses import replace
 from keyplan.applying.preflight import check_allowed
 from keyplan.errors import PlanFileError
 from keyplan.model.inverses import inverse_of
-from keyplan.model.operations import is_remote
+from keyplan.model.operations import RemoteOperation, bypasses, is_remote
 from keyplan.plans.plan import Plan, Step
 from keyplan.plans.ways_back import way_back
+from keyplan.rules.lockout import locks_out_caller, policies_put
 from keyplan.rules.safety import Effects, unconditional_brakes
 from keyplan.session.session import ProviderSession
 from keyplan.state.model import State
@@ -71,6 +72,26 @@ def _what_is_wrong(step: Step, sessions: Mapping[str, ProviderSession]) -> str:
         if step.call != capabilities.call(operation):
             return f"It says {step.call} and does {capabilities.call(operation)}."
         expected = way_back(operation, capabilities)
+        if said := _what_is_wrong_with_policy(operation, sessions[step.provider]):
+            return said
     if step.inverse != expected:
         return f"Its way back is another than it says ({expected.grade.value})."
+    return ""
+
+
+def _what_is_wrong_with_policy(operation: RemoteOperation, session: ProviderSession) -> str:
+    """Whether somebody could repair it, and whether just those past the service's check need that.
+
+    Where the service does not judge policies itself there is no check to bypass.
+    """
+    caller = session.identity.principal
+    for policy in policies_put(operation):
+        review = session.located.review_policy(policy, caller)
+        if review is not None and not review.administrators:
+            return "Nobody surely could set the policy again after it, which no brake lifts."
+        if bypasses(operation) != locks_out_caller(review):
+            return (
+                "It says otherwise than the policy itself whether the service's own check of"
+                " who applies is bypassed."
+            )
     return ""

@@ -31,7 +31,7 @@ def check_allowed(plan: Plan, allowed: Collection[str]) -> None:
             target=plan.stack,
             advice="Set keyplan.mode to manage when keyplan may change keys.",
         )
-    blocking = [finding for finding in plan.findings if finding.blocks]
+    blocking = [item for item in plan.findings if item.blocks and item.released_by not in allowed]
     if blocking:
         first = blocking[0]
         more = f" and {len(blocking) - 1} more" if len(blocking) > 1 else ""

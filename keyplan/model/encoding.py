@@ -64,6 +64,8 @@ def encode_operation(operation: Operation) -> dict[str, Any]:
     document: dict[str, Any] = {"op": operation.name}
     for item in fields(operation):
         value = getattr(operation, item.name)
+        if item.default is not MISSING and value == item.default:
+            continue  # what an older version wrote and read stays the same
         if isinstance(value, OwnerMark):
             document[item.name] = {"stack": value.stack, "token": value.token}
         elif isinstance(value, str):
@@ -97,6 +99,12 @@ def _optional(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda data: None if data is None else decode(data)
 
 
+def _flag(data: Any) -> bool:
+    if not isinstance(data, bool):
+        raise ValueError(f"neither true nor false: {data!r}")
+    return data
+
+
 def _owner(data: Any) -> OwnerMark:
     return OwnerMark(stack=str(data["stack"]), token=str(data["token"]))
 
@@ -106,5 +114,6 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
     "Address | None": _optional(Address),
     "KeyState": KeyState,
     "OwnerMark": _owner,
+    "bool": _flag,
     "OwnerMark | None": _optional(_owner),
 }

@@ -5,6 +5,7 @@ Grades, best first:
 - `exact`: the inverse restores precisely what was there;
 - `compensating`: the inverse makes it harmless and leaves a named residue;
 - `time_limited`: exact until a date, nothing afterwards;
+- `unproven`: the inverse is known, and whoever acts may not be allowed to perform it;
 - `none`: there is no way back. Such a step runs last and must be allowed by name.
 
 Rules: an inverse never destroys a key and never loosens access beyond what was
@@ -15,7 +16,7 @@ whatever this table hopes for.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
@@ -50,6 +51,7 @@ from keyplan.model.operations import (
     ScheduleDeletion,
     SetAttribute,
     SetOwner,
+    bypasses,
     is_remote,
 )
 
@@ -60,6 +62,7 @@ class Grade(StrEnum):
     EXACT = "exact"
     COMPENSATING = "compensating"
     TIME_LIMITED = "time_limited"
+    UNPROVEN = "unproven"
     NONE = "none"
 
 
@@ -96,6 +99,8 @@ def inverse_of(
         return NO_WAY_BACK
     if any(is_remote(step) and step.name not in supported for step in inverse.operations):
         return NO_WAY_BACK
+    if bypasses(operation):  # whoever acts gives the policy away with it
+        return replace(inverse, grade=Grade.UNPROVEN)
     return inverse
 
 

@@ -34,7 +34,7 @@ class CreateKey:
     The token in `owner` is how the key is found again when the answer is lost.
     `attributes` holds what the service accepts in the same call; everything else
     follows as operations of its own. `settings` is the provider's own block.
-    Expects absence: it never adopts what is there already.
+    Expects absence: it never adopts what is there already. `bypass`: see `PutPolicy`.
     """
 
     name: ClassVar[str] = "create_key"
@@ -46,6 +46,7 @@ class CreateKey:
     relation: str | None
     attributes: dict[str, Value]
     settings: dict[str, Value] = field(default_factory=dict)
+    bypass: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +152,16 @@ class IssueCertificate:
 
 @dataclass(frozen=True, slots=True)
 class PutPolicy:
-    """Replace the key's policy. `None` is the provider's default policy."""
+    """Replace the key's policy. `None` is the provider's default policy.
+
+    `bypass` leaves out the service's own check that the caller could set it again.
+    """
 
     name: ClassVar[str] = "put_policy"
     target: Address
     before: Value
     after: Value
+    bypass: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +276,7 @@ class ReplicateKey:
 
     It is performed with the connection of the replica's place. `primary` is the key that
     is the primary now; it lives in another place (`keyplan.sdk.provider.Bindings`).
+    `bypass`: see `PutPolicy`.
     """
 
     name: ClassVar[str] = "replicate_key"
@@ -278,6 +284,7 @@ class ReplicateKey:
     primary: Address
     owner: OwnerMark
     attributes: dict[str, Value]
+    bypass: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,7 +383,15 @@ RemoteOperation: TypeAlias = (
 StateOperation: TypeAlias = RecordAttributes | AdoptKey | ForgetKey | RenameKey
 Operation: TypeAlias = RemoteOperation | StateOperation
 
+SETS_POLICY = (CreateKey, ReplicateKey, PutPolicy)
+"""What puts a policy in force, or may."""
+
 STATE_OPERATIONS = (RecordAttributes, AdoptKey, ForgetKey, RenameKey)
+
+
+def bypasses(operation: Operation) -> bool:
+    """Whether the service is told not to check that the caller could set the policy again."""
+    return isinstance(operation, SETS_POLICY) and operation.bypass
 
 
 def is_remote(operation: Operation) -> TypeGuard[RemoteOperation]:

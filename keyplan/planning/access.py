@@ -18,7 +18,7 @@ from keyplan.model.address import Address
 from keyplan.model.canonical import canonical_json
 from keyplan.model.keys import ALGORITHMS, KeyState, Usage
 from keyplan.model.observations import Observation
-from keyplan.model.operations import CreateKey, PutPolicy, ReplicateKey
+from keyplan.model.operations import PutPolicy
 from keyplan.model.policies import APPLYING, OPERATIONS, PROCESSING, possible
 from keyplan.model.principals import Principal
 from keyplan.model.resources import DesiredKey, Manage
@@ -28,7 +28,7 @@ from keyplan.planning.intents import Destroy, KeyDiff, Move, Rescue, Schedule
 from keyplan.planning.visible import CUSTOMER
 from keyplan.plans.changes import AccessChange
 from keyplan.plans.plan import Step
-from keyplan.rules.lockout import PolicyStage
+from keyplan.rules.lockout import PolicyStage, policies_put
 from keyplan.sdk.provider import Plugin, PolicyReview
 
 _Row: TypeAlias = tuple[str, tuple[str, ...], str | None, str | None, bool]
@@ -233,21 +233,18 @@ def policy_stages(
 ) -> Iterator[PolicyStage]:
     """Every policy that a step puts in force, in the order of the steps."""
     for step in steps:
-        match step.operation:
-            case CreateKey(attributes=attributes) | ReplicateKey(attributes=attributes) if (
-                attributes.get("policy") is not None
-            ):
-                policy: Value = attributes["policy"]
-            case PutPolicy(after=after):
-                policy = after
-            case _:
-                continue
+        caller = view.callers.get(step.provider, "")
         diff = diffs.get(step.address)
         position = diff.desired.position("policies") if diff and diff.desired else None
-        yield PolicyStage(
-            step.address,
-            step.number,
-            view.atoms(step.provider, policy, {}),
-            position,
-            view.review(step.provider, policy),
-        )
+        for policy in policies_put(step.operation):
+            yield PolicyStage(
+                step.address,
+                step.number,
+                view.atoms(step.provider, policy, {}),
+                position,
+                view.review(step.provider, policy),
+                view.review(step.provider, step.operation.before)
+                if isinstance(step.operation, PutPolicy)
+                else None,
+                view.name(step.provider, caller) or caller,
+            )

@@ -2,7 +2,7 @@
 
 Rules: a policy that gives anybody something comes before grants and names, because those
 may need it. One that only takes away comes last, and so does one that takes from who
-performs the plan and gives them nothing.
+performs the plan and gives them nothing, or leaves the key to others.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from keyplan.model.keys import KeyState
 from keyplan.model.values import Value
 from keyplan.planning.access import AccessView
 from keyplan.planning.intents import KeyDiff
+from keyplan.rules.lockout import locks_out_caller
 
 
 def narrowed_policies(
@@ -30,6 +31,8 @@ def narrowed_policies(
 def _narrows(diff: KeyDiff, view: AccessView, caller: str) -> bool:
     for change in diff.attributes:
         if change.path == "policy":
+            if locks_out_caller(view.review(diff.provider, change.after)):
+                return True
             rows = view.rows(diff.provider, _active(change.before), _active(change.after))
             wider = {row[0] for row in rows if row[4]}
             narrower = {row[0] for row in rows if not row[4]}

@@ -25,7 +25,7 @@ from keyplan.planning.compare import elements
 from keyplan.planning.diff import KeyResult, World, diff_declared
 from keyplan.planning.drift import DriftContext, drift_of
 from keyplan.planning.families import hold_parents, orphans, out_of_use, protectors
-from keyplan.planning.guards import brakes_of, lockout_line
+from keyplan.planning.guards import brakes_of, lockout_line, with_bypass
 from keyplan.planning.intents import KeyDiff
 from keyplan.planning.lower import lower
 from keyplan.planning.moving import Relocation, relocate, with_renames
@@ -386,7 +386,7 @@ def _steps(inputs: _Inputs, diffs: Mapping[Address, KeyDiff]) -> tuple[Step, ...
         )
     ]
     return order(
-        drafts,
+        with_bypass(drafts, inputs.view),
         edges=inputs.graph.edges,
         parents=parents_of(inputs.graph, inputs.state),
         capabilities=inputs.capabilities,

@@ -10,7 +10,7 @@ the providers perform. Configuration is not asked: a run is undone as it was don
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keyplan.errors import JournalError, StalePlanError
 from keyplan.graph.resources import ResourceGraph
@@ -21,6 +21,7 @@ from keyplan.model.stack import Safety, Stack, StackMode
 from keyplan.planning.access import AccessView, access_changes, policy_stages
 from keyplan.planning.changes import resource_changes
 from keyplan.planning.drafts import Draft
+from keyplan.planning.guards import lockout_line, with_bypass
 from keyplan.planning.intents import KeyDiff
 from keyplan.planning.performable import on_stopped_keys, unsupported
 from keyplan.planning.planner import PlanContext
@@ -32,7 +33,7 @@ from keyplan.planning.rollback_undo import Undoing, undo
 from keyplan.plans.changes import OutputChange, ResourceChange
 from keyplan.plans.findings import Brake, Finding
 from keyplan.plans.plan import Plan, PlanMode, Step
-from keyplan.rules.lockout import LockoutProof, prove_no_lockout
+from keyplan.rules.lockout import prove_no_lockout
 from keyplan.rules.safety import Effects, brakes
 from keyplan.sdk.capabilities import Capabilities
 from keyplan.session.session import ProviderSession
@@ -86,7 +87,13 @@ def make_rollback_plan(
     live = _read(run, sessions)
     present = Present(snapshot.state, live)
     capabilities = {name: session.capabilities for name, session in sessions.items()}
+    view = AccessView(
+        {name: item.located for name, item in sessions.items()},
+        principals,
+        {name: item.identity.principal for name, item in sessions.items()},
+    )
     undoing = undo(run, present, capabilities, context.now)
+    undoing = replace(undoing, drafts=tuple(with_bypass(undoing.drafts, view)))
     undoing, steps = _performable(undoing, run, present, capabilities)
     diffs = diffs_of(
         undoing.drafts,
@@ -94,11 +101,6 @@ def make_rollback_plan(
         live=live,
         notes=_notes(undoing),
         now=context.now,
-    )
-    view = AccessView(
-        {name: item.located for name, item in sessions.items()},
-        principals,
-        {name: item.identity.principal for name, item in sessions.items()},
     )
     graph = ResourceGraph(stack, principals=principals)
     changes = resource_changes(diffs, steps, graph, snapshot.state)
@@ -120,7 +122,7 @@ def make_rollback_plan(
         findings=(*undoing.findings, *unsupported(steps, capabilities), *proof.findings),
         brakes=_brakes(run, snapshot.state, steps, changes, stack.safety),
         outputs=_outputs(run, snapshot.state),
-        lockout=_lockout_line(proof),
+        lockout=lockout_line(proof, view),
         keys=len(live),
         read=len(live),
         observe=stack.mode is StackMode.OBSERVE,
@@ -259,12 +261,3 @@ def _outputs(run: Run, state: State) -> tuple[OutputChange, ...]:
         for name in sorted(names)
         if now.get(name) == after.get(name)
     )
-
-
-def _lockout_line(proof: LockoutProof) -> str:
-    """The sentence under the access section; empty when no policy is touched."""
-    if not proof.stages:
-        return ""
-    if proof.failed:
-        return "Lockout check: FAILED, see findings."
-    return "Lockout check: proved after each step."

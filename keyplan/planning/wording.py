@@ -36,6 +36,7 @@ from keyplan.model.operations import (
     ScheduleDeletion,
     SetAttribute,
     SetOwner,
+    bypasses,
 )
 from keyplan.model.values import Value
 from keyplan.state.entries import Settlement
@@ -48,13 +49,21 @@ _PASSIVE = {
 }
 
 
-def describe(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
-    operation: Operation, settlement: Settlement, makers: Mapping[Address, int]
-) -> str:
+def describe(operation: Operation, settlement: Settlement, makers: Mapping[Address, int]) -> str:
     """A few words on one operation; empty where the call says it all.
 
     `makers` maps keys that this plan makes to the steps that make them.
     """
+    said = _of_operation(operation, settlement, makers)
+    return ", ".join(filter(None, [said, _BYPASS if bypasses(operation) else ""]))
+
+
+_BYPASS = "without the service's check of who applies"
+
+
+def _of_operation(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
+    operation: Operation, settlement: Settlement, makers: Mapping[Address, int]
+) -> str:
     match operation:
         case CreateKey(parent=parent, relation=relation):
             if parent is None or relation is None:

@@ -8,6 +8,20 @@ from enum import StrEnum
 from keyplan.diagnostics import Position, Severity
 from keyplan.model.address import Address
 
+CALLER_OUT = "KP-LOCK-004"
+"""The rule that whoever applies a policy can set it again."""
+
+
+class BrakeName(StrEnum):
+    """What `--allow` can release (CLI.md)."""
+
+    IRREVERSIBLE = "irreversible"
+    ROOT = "root"
+    MAX_DELETE = "max-delete"
+    MAX_UPDATE = "max-update"
+    TAKEOVER = "takeover"
+    LOCKOUT = "lockout"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -25,16 +39,10 @@ class Finding:
         """Whether a plan with this finding may not be applied."""
         return self.level is Severity.ERROR
 
-
-class BrakeName(StrEnum):
-    """What `--allow` can release (CLI.md)."""
-
-    IRREVERSIBLE = "irreversible"
-    ROOT = "root"
-    MAX_DELETE = "max-delete"
-    MAX_UPDATE = "max-update"
-    TAKEOVER = "takeover"
-    LOCKOUT = "lockout"
+    @property
+    def released_by(self) -> BrakeName | None:
+        """The brake that lets a plan be applied in spite of it; most errors have none."""
+        return BrakeName.LOCKOUT if self.rule == CALLER_OUT else None
 
 
 @dataclass(frozen=True, slots=True)

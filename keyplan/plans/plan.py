@@ -181,6 +181,11 @@ class Plan:
         return any(finding.blocks for finding in self.findings)
 
     @property
+    def releasable(self) -> bool:
+        """Whether brakes release every finding that forbids applying it."""
+        return all(item.released_by is not None for item in self.findings if item.blocks)
+
+    @property
     def applyable(self) -> bool:
         """Whether `apply` would do something and may."""
         return self.has_changes and not self.errored and not self.observe

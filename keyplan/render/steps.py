@@ -50,6 +50,8 @@ def _summary(steps: Sequence[Step], pace: Pace) -> str:
         )
     if any(step.irreversible for step in steps):
         words = "what has no undo runs last"
+    elif any(step.inverse.grade is Grade.UNPROVEN for step in steps):
+        words = "whether each can be undone is not proved"
     elif any(step.inverse.grade is Grade.TIME_LIMITED for step in steps):
         words = "each can be undone, some for a time"
     else:

@@ -103,9 +103,11 @@ def next_lines(view: PlanView) -> list[str]:
     """Where it was saved, the brakes to release, and what to type."""
     plan, options = view.plan, view.options
     if plan.errored:
-        text = f"Blocked: {findings_count(plan.findings)}. Nothing of this plan can be applied."
+        text = f"Blocked: {findings_count(plan.findings)}. Nothing of this plan can be applied"
+        if plan.releasable:
+            return ["", *paragraph(f"{text} as it is."), *_brake_lines(plan.brakes)]
         more = ["", "Next: correct the errors above, then keyplan plan"] if options.hints else []
-        return ["", *paragraph(text), *more]
+        return ["", *paragraph(f"{text}."), *more]
     if not plan.has_changes:
         return []
     lines = [""]

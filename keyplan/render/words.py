@@ -91,6 +91,8 @@ def undo_text(inverse: Inverse) -> str:
             return _time_limited(inverse)
         case Grade.COMPENSATING:
             return _compensation(inverse)
+        case Grade.UNPROVEN:
+            return "unproven"
         case _:
             assert_never(inverse.grade)
 

@@ -9,6 +9,10 @@ Rules: administering counts only if it holds whatever the situation: an allow of
 provider judges its own policies (`Plugin.review_policy`), its word stands in place of the
 atoms, and what it objects to is said once for all keys. Of a live policy that no plan may
 write only what lasts is said, and never as an error.
+
+That somebody can is one claim, and no brake lifts it. That whoever applies can is another:
+where the service surely refuses the policy because they cannot, the step bypasses that
+check, which makes the plan an error that the brake `lockout` alone releases.
 """
 
 from __future__ import annotations
@@ -19,8 +23,10 @@ from dataclasses import dataclass
 from keyplan.access.atoms import ANYONE, Atom
 from keyplan.diagnostics import Position, Severity
 from keyplan.model.address import Address
+from keyplan.model.operations import CreateKey, Operation, PutPolicy, ReplicateKey
 from keyplan.model.policies import Effect
-from keyplan.plans.findings import Finding
+from keyplan.model.values import Value
+from keyplan.plans.findings import CALLER_OUT, Finding
 from keyplan.sdk.provider import PolicyProblem, PolicyReview
 
 LOCKED_OUT = "KP-LOCK-001"
@@ -33,7 +39,8 @@ CONTROL = "set_policy"
 class PolicyStage:
     """One policy that is in force at some moment: after step `step`, on key `address`.
 
-    `review` is the provider's own judgement, if it has one.
+    `review` is the provider's own judgement, if it has one, of what `caller` would put.
+    `before` is the judgement of the policy that it takes the place of.
     """
 
     address: Address
@@ -41,6 +48,8 @@ class PolicyStage:
     atoms: Sequence[Atom]
     position: Position | None = None
     review: PolicyReview | None = None
+    before: PolicyReview | None = None
+    caller: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,11 @@ class LockoutProof:
     findings: tuple[Finding, ...] = ()
     always: frozenset[str] = frozenset()
     stages: int = 0
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether whoever applies gives a key up to others."""
+        return any(finding.rule == CALLER_OUT for finding in self.findings)
 
     @property
     def failed(self) -> bool:
@@ -83,7 +97,7 @@ def prove_no_lockout(stages: Iterable[PolicyStage]) -> LockoutProof:
     count = 0
     for stage in stages:
         count += 1
-        for problem in stage.review.problems if stage.review else ():
+        for problem in _problems(stage):
             objections.setdefault(problem, []).append(stage)
         able = stage.review.administrators if stage.review else administrators(stage.atoms)
         always = able if always is None else always & able
@@ -92,6 +106,61 @@ def prove_no_lockout(stages: Iterable[PolicyStage]) -> LockoutProof:
     findings += [_objection(problem, where) for problem, where in objections.items()]
     return LockoutProof(tuple(findings), always or frozenset(), count)
 
+
+def policies_put(operation: Operation) -> tuple[Value, ...]:
+    """The policy that an operation puts in force, if it does."""
+    match operation:
+        case PutPolicy(after=policy):
+            return (policy,)
+        case CreateKey(attributes=attributes) | ReplicateKey(attributes=attributes):
+            policy = attributes.get("policy")
+            return () if policy is None else (policy,)
+        case _:
+            return ()
+
+
+def locks_out_caller(review: PolicyReview | None) -> bool:
+    """Whether the policy may be put, and only by who bypasses the service's check of them."""
+    return review is not None and review.caller is False and bool(review.administrators)
+
+
+def _problems(stage: PolicyStage) -> Iterator[PolicyProblem]:
+    """What is wrong with the policy, and what of the one before stands in the way."""
+    if stage.review is not None:
+        yield from stage.review.problems
+        if locks_out_caller(stage.review):
+            yield _caller_out(stage.caller)
+    if stage.before is not None and not stage.before.administrators:
+        yield _NO_RETURN
+    if stage.before is not None and stage.before.caller is False:
+        yield _powerless(stage.caller)
+
+
+def _caller_out(caller: str) -> PolicyProblem:
+    return PolicyProblem(
+        CALLER_OUT,
+        Severity.ERROR,
+        f"{caller}, who applies, could not set it again, and the service would refuse it",
+        "Name who applies among the administrators, or let a deny spare them. To give the key up"
+        " to its administrators on purpose: keyplan apply --allow lockout",
+    )
+
+
+def _powerless(caller: str) -> PolicyProblem:
+    return PolicyProblem(
+        "KP-LOCK-005",
+        Severity.WARNING,
+        f"the one in force does not let {caller}, who applies, change it",
+        "Apply as one of its administrators.",
+    )
+
+
+_NO_RETURN = PolicyProblem(
+    "KP-LOCK-006",
+    Severity.WARNING,
+    "nobody surely could set the one in force now, so that a rollback would not put it back",
+    "Nothing, if the new one is to stay.",
+)
 
 _UNHELD = PolicyProblem(
     "KP-LOCK-003",

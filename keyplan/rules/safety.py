@@ -24,6 +24,7 @@ from keyplan.model.operations import (
     RevokeGrant,
     ScheduleDeletion,
     SetOwner,
+    bypasses,
 )
 from keyplan.model.stack import Safety
 from keyplan.plans.changes import Action
@@ -66,13 +67,19 @@ def brakes(steps: Sequence[Step], effects: Effects, safety: Safety) -> tuple[Bra
         _too_many_deletes(steps, effects, safety),
         _too_many_updates(steps, effects, safety),
         _takeover(steps, effects),
+        _lockout(steps),
     )
     return tuple(brake for brake in found if brake is not None)
 
 
 def unconditional_brakes(steps: Sequence[Step], effects: Effects) -> tuple[Brake, ...]:
     """The brakes that rest on steps and state alone: no setting of a stack turns them off."""
-    found = (_irreversible(steps), _root(steps, effects), _takeover(steps, effects))
+    found = (
+        _irreversible(steps),
+        _root(steps, effects),
+        _takeover(steps, effects),
+        _lockout(steps),
+    )
     return tuple(brake for brake in found if brake is not None)
 
 
@@ -164,3 +171,12 @@ def _takeover(steps: Sequence[Step], effects: Effects) -> Brake | None:
         return None
     why = f"another stack owns {_list(step.address for step in found)}"
     return Brake(BrakeName.TAKEOVER, why, _numbers(found))
+
+
+def _lockout(steps: Sequence[Step]) -> Brake | None:
+    found = [step for step in steps if bypasses(step.operation)]
+    if not found:
+        return None
+    names = _list(step.address for step in found)
+    why = f"whoever applies could not set the policy again: {names}"
+    return Brake(BrakeName.LOCKOUT, why, _numbers(found))

@@ -110,11 +110,14 @@ class PolicyProblem:
 class PolicyReview:
     """What the service's own rules say about a policy before it is put.
 
-    `administrators` are those who surely can set it again, by the policy alone.
+    `administrators` are those who surely can set it again, by the policy alone. `caller`:
+    whether who puts it could; `False` where the service would refuse it for that, unless it
+    is told not to check (`PutPolicy.bypass`), and `None` where the policy does not tell.
     """
 
     administrators: frozenset[str]
     problems: Sequence[PolicyProblem] = ()
+    caller: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,10 @@ from keyplan.errors import DeniedError, OutcomeUnknownError, QuotaError, Rejecte
 from keyplan.model.keys import TRANSITIONS, KeyState
 from keyplan.model.operations import (
     ChangeState,
+    CreateKey,
     PutLabels,
     PutPolicy,
+    ReplicateKey,
     ScheduleDeletion,
     SetAttribute,
     SetOwner,
@@ -206,11 +208,22 @@ def _rotating_region(work: Work, key: str) -> str:
 
 
 def put_policy(work: Work, key: str, operation: PutPolicy, place: Place) -> None:
-    """Replace the key policy. AWS's own lockout check is never bypassed."""
+    """Replace the key policy. AWS's own lockout check is bypassed only where the plan says so."""
     after = operation.after
     if after is None:
         after = default_policy(place)
-    work.write("PutKeyPolicy", KeyId=key, PolicyName="default", Policy=to_json(after))
+    work.write(
+        "PutKeyPolicy",
+        KeyId=key,
+        PolicyName="default",
+        Policy=to_json(after),
+        **bypassing(operation),
+    )
+
+
+def bypassing(operation: CreateKey | ReplicateKey | PutPolicy) -> dict[str, Any]:
+    """What tells AWS not to check that the caller could set the policy again."""
+    return {"BypassPolicyLockoutSafetyCheck": True} if operation.bypass else {}
 
 
 def default_policy(place: Place) -> Value:

@@ -15,6 +15,7 @@ from keyplan.model.operations import CreateKey, ReplicateKey
 from keyplan.model.values import Value
 from keyplan_aws import marks
 from keyplan_aws.api import Api, Work
+from keyplan_aws.changes import bypassing
 from keyplan_aws.finding import search, tagged_with
 from keyplan_aws.places import Place, key_id_of, region_of
 from keyplan_aws.policy.document import to_json
@@ -60,6 +61,7 @@ def _request(operation: CreateKey) -> dict[str, Any]:
         "KeyUsage": KEY_USAGES[operation.usage],
         "MultiRegion": bool(given.get("multi_region", False)),
         **_described(given, {**_labels(given), **marks.owner_tags(operation.owner)}),
+        **bypassing(operation),
     }
 
 
@@ -120,6 +122,7 @@ def replicate_key(
             KeyId=key_id_of(primary),
             ReplicaRegion=place.region,
             **_described(given, {**_labels(given), **marks.owner_tags(operation.owner)}),
+            **bypassing(operation),
         )
     except NotFoundError as error:  # another connection may have made it a moment ago
         raise not_visible_yet(error, primary) from None

@@ -19,6 +19,8 @@ class Call:
     caller: str
     thread: str
     time: datetime
+    bypass: bool = False
+    """Whether it told AWS not to check that the caller could set the policy again."""
     outcome: str = ""
 
 

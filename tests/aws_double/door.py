@@ -142,6 +142,7 @@ class KmsDouble:
                 caller=caller.arn,
                 thread=threading.current_thread().name,
                 time=self.world.clock(),
+                bypass=bool(incoming.given.get("BypassPolicyLockoutSafetyCheck")),
             )
         )
         if self.latency:

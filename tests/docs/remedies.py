@@ -143,6 +143,28 @@ OTHERS = {
             "support can repair it."
         ),
     ),
+    "KP-LOCK-004": (
+        "Whoever applies could not set the policy again",
+        (
+            "Others could, so that the key is not lost; but nothing in the new policy allows it to "
+            "whoever applies, or a deny takes it. The service refuses such a policy, and so does "
+            "keyplan. The brake `lockout` releases this error and no other: the steps that put "
+            "such a policy then bypass the service's check. Whether whoever applies may take them "
+            "back is not proved."
+        ),
+    ),
+    "KP-LOCK-005": (
+        "Whoever applies may not change the policy that is in force",
+        "The live policy does not allow it to them, or denies it: the service refuses the step.",
+    ),
+    "KP-LOCK-006": (
+        "A rollback would not put the policy back that is in force",
+        (
+            "No principal may set that policy again without a condition that can fail or a deny in "
+            "the way. It may be replaced, but no plan puts such a policy in force, and so neither "
+            "does a rollback."
+        ),
+    ),
     "KP-KPOL-001": (
         "A key policy is too long",
         "KMS takes 32,768 bytes; from 80 % on it is a warning.",
@@ -150,13 +172,6 @@ OTHERS = {
     "KP-KPOL-002": (
         "A key policy holds a character that KMS refuses",
         "KMS takes tab, line feed, carriage return and the printable characters of Latin-1.",
-    ),
-    "KP-KPOL-003": (
-        "The caller could not set the policy again",
-        (
-            "Nothing in the new policy allows it to whoever applies, or a deny takes it: AWS "
-            "refuses such a policy."
-        ),
     ),
     "KP-KPOL-004": (
         "A key policy cannot be repaired, or only by principals that can be deleted",
@@ -479,9 +494,14 @@ REMEDIES = {
     "KP-LOCK-001": "Name a principal in `administrators` of a policy that is in force on the key.",
     "KP-LOCK-002": "Nothing, if IAM of the account allows the caller `kms:PutKeyPolicy`.",
     "KP-LOCK-003": "Name an administrator without a condition, or declare `policies` here.",
+    "KP-LOCK-004": (
+        "Name who applies among the administrators, or let a deny spare them. To give the key up "
+        "on purpose: `keyplan apply --allow lockout`."
+    ),
+    "KP-LOCK-005": "Apply as one of its administrators.",
+    "KP-LOCK-006": "Nothing, if the new policy is to stay.",
     "KP-KPOL-001": "Name fewer principals: a role for many, or grants in place of statements.",
     "KP-KPOL-002": "Replace the character that is named.",
-    "KP-KPOL-003": "Name the role that applies among the administrators, or let a deny spare it.",
     "KP-KPOL-004": "Write `aws: {account: recovery}` on the policy.",
     "KP-KPOL-006": "Name those who are meant.",
     "KP-KPOL-007": "Add `when: {account: ...}` or `{org: ...}`, or name principals.",

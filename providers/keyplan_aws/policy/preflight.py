@@ -50,7 +50,7 @@ def check(document: Value, *, account: str | None, caller: str) -> Sequence[Prob
 
 
 def review(document: Value, *, account: str | None, caller: str) -> PolicyReview:
-    """The same for the core, which itself says so where nobody could repair the policy."""
+    """The same for the core, which says itself that nobody, or not the caller, could repair it."""
     return _review(canonical_json(document), account, caller)
 
 
@@ -60,7 +60,8 @@ def _review(text: str, account: str | None, caller: str) -> PolicyReview:
     document = json.loads(text)
     problems = check(document, account=account, caller=caller)
     unsaid = [item for item in problems if item != _UNRECOVERABLE]
-    return PolicyReview(administrators(document, account), tuple(unsaid))
+    able = may_set_policy(document, account, caller)
+    return PolicyReview(administrators(document, account), tuple(unsaid), able)
 
 
 def administrators(document: Value, account: str | None) -> frozenset[str]:
@@ -148,25 +149,14 @@ def _caller(policy: Value, account: str | None, caller: str) -> Iterator[Problem
         return
     arn = parse_arn(caller)
     name = arn.short if arn else caller
-    match may_set_policy(policy, account, caller):
-        case False:
-            yield Problem(
-                "KP-KPOL-003",
-                Severity.ERROR,
-                f"{name}, who applies, could not set the policy again, and AWS would refuse it",
-                "Name the role that applies among the administrators, or let the account "
-                "delegate; a deny must spare it.",
-            )
-        case None:
-            yield Problem(
-                "KP-LOCK-002",
-                Severity.WARNING,
-                f"whether {name}, who applies, may set the policy again cannot be seen in it: "
-                "AWS checks this call",
-                "Nothing, if IAM of the account allows it kms:PutKeyPolicy.",
-            )
-        case True:
-            pass
+    if may_set_policy(policy, account, caller) is None:
+        yield Problem(
+            "KP-LOCK-002",
+            Severity.WARNING,
+            f"whether {name}, who applies, may set the policy again cannot be seen in it: "
+            "AWS checks this call",
+            "Nothing, if IAM of the account allows it kms:PutKeyPolicy.",
+        )
 
 
 def _text(policy: Value) -> Iterator[Problem]:
