@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from keyplan.errors import PlanningError
+from keyplan.errors import DeniedError, PlanningError
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
 from keyplan.model.observations import Observation
 from keyplan.model.timing import parse_instant
+from keyplan.sdk.hidden import HiddenKeysError
 from keyplan.session.session import ProviderSession
 from keyplan.state.model import Phase, ResourceState, State
 
@@ -27,11 +28,13 @@ class RefreshedState:
     `aliases` maps (provider, alias) to the id it points to, for aliases that are declared
     and were not in the state.
     `fingerprints` are of live keys, or with `--no-refresh` those of the last reading.
+    `hidden` are the refusals to read anything of a key, which is in `live` as it was applied.
     """
 
     live: Mapping[Address, Observation]
     aliases: Mapping[tuple[str, str], str] = field(default_factory=dict)
     fingerprints: Mapping[Address, str] = field(default_factory=dict)
+    hidden: Mapping[Address, DeniedError] = field(default_factory=dict)
     read: int = 0
 
 
@@ -55,14 +58,21 @@ def refresh(
                 advice=f"Put the provider block {instance} back, or remove its keys first.",
             )
     live: dict[Address, Observation] = {}
+    hidden: dict[Address, DeniedError] = {}
     with ThreadPoolExecutor(max_workers=max(1, min(parallelism, len(by_provider) or 1))) as pool:
-        for found in pool.map(lambda item: _read(sessions[item[0]], item[1]), by_provider.items()):
-            live.update(found)
+        for found, refused in pool.map(
+            lambda item: _read(sessions[item[0]], item[1]), by_provider.items()
+        ):
+            live |= found
+            hidden |= refused
     live |= _imported(graph, state, sessions)
+    fingerprints = {address: observation.fingerprint for address, observation in live.items()}
+    live |= {address: _applied(state.resources[address]) for address in hidden}
     return RefreshedState(
         live=live,
         aliases=_taken_aliases(graph, live, sessions),
-        fingerprints={address: observation.fingerprint for address, observation in live.items()},
+        fingerprints=fingerprints,
+        hidden=hidden,
         read=len(state.resources),
     )
 
@@ -73,16 +83,7 @@ def assume(state: State) -> RefreshedState:
     The plan rests on the fingerprints of the last reading, so that apply still refuses to
     write to a key that somebody changed since.
     """
-    live = {}
-    for address, resource in state.resources.items():
-        pending = resource.phase is Phase.PENDING_DELETION and resource.until
-        live[address] = Observation(
-            id=resource.id,
-            attributes={"state": "active", **resource.attributes},
-            owner=resource.owner,
-            versions=resource.versions,
-            deletion_at=parse_instant(resource.until) if pending else None,
-        )
+    live = {address: _applied(resource) for address, resource in state.resources.items()}
     fingerprints = {
         address: resource.fingerprint
         for address, resource in state.resources.items()
@@ -91,9 +92,32 @@ def assume(state: State) -> RefreshedState:
     return RefreshedState(live=live, fingerprints=fingerprints)
 
 
-def _read(session: ProviderSession, resources: list[ResourceState]) -> dict[Address, Observation]:
-    found = session.read([resource.id for resource in resources])
-    return {resource.address: found[resource.id] for resource in resources if resource.id in found}
+def _applied(resource: ResourceState) -> Observation:
+    """A key as the state has it."""
+    pending = resource.phase is Phase.PENDING_DELETION and resource.until
+    return Observation(
+        id=resource.id,
+        attributes={"state": "active", **resource.attributes},
+        owner=resource.owner,
+        versions=resource.versions,
+        deletion_at=parse_instant(resource.until) if pending else None,
+    )
+
+
+def _read(
+    session: ProviderSession, resources: list[ResourceState]
+) -> tuple[dict[Address, Observation], dict[Address, DeniedError]]:
+    """The keys that were found, and why nothing of others may be read."""
+    seen: Mapping[str, Observation]
+    hidden: Mapping[str, DeniedError] = {}
+    try:
+        seen = session.read([resource.id for resource in resources])
+    except HiddenKeysError as error:
+        seen, hidden = error.seen, error.hidden
+    return (
+        {item.address: seen[item.id] for item in resources if item.id in seen},
+        {item.address: hidden[item.id] for item in resources if item.id in hidden},
+    )
 
 
 def _imported(

@@ -3,8 +3,9 @@
 Rules: what cannot be read is said once per provider and attribute, with the permission
 that is missing where the provider knows it; it is compared with what was last applied. A
 value that was never seen nor applied is not overwritten, because nothing could bring it
-back. A key that its service manages is looked at, and nothing else. A key that nobody can
-use, and that nothing will enable, is said.
+back. A key of which nothing can be read is an error, for that key alone. A key that its
+service manages is looked at, and nothing else. A key that nobody can use, and that nothing
+will enable, is said.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from keyplan.diagnostics import Severity
+from keyplan.errors import DeniedError
 from keyplan.model.address import Address
 from keyplan.model.keys import KeyState
 from keyplan.model.observations import Observation
@@ -51,6 +53,20 @@ def unreadable(
             addresses[0],
             None,
             "It is compared with what was last applied; nobody's change of it would be seen.",
+        )
+
+
+def hidden(chosen: Iterable[Address], refusals: Mapping[Address, DeniedError]) -> Iterator[Finding]:
+    """An error for each key of which nothing may be read: what it is now, nobody can tell."""
+    for address in sorted(set(chosen) & refusals.keys()):
+        refusal = refusals[address]
+        yield Finding(
+            "KP-PLAN-015",
+            Severity.ERROR,
+            f"{address} cannot be read: {refusal.why or refusal.what}".rstrip("."),
+            address,
+            None,
+            f"{refusal.advice} Or plan the other keys alone, with --target.".strip(),
         )
 
 

@@ -20,6 +20,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from keyplan.errors import (
+    DeniedError,
     KeyplanError,
     OutcomeUnknownError,
     ProviderDefectError,
@@ -30,6 +31,7 @@ from keyplan.errors import (
 from keyplan.model.observations import Observation
 from keyplan.model.operations import MoveAlias, RemoteOperation
 from keyplan.sdk.capabilities import Capabilities
+from keyplan.sdk.hidden import HiddenKeysError
 from keyplan.sdk.provider import (
     Bindings,
     Identity,
@@ -128,7 +130,8 @@ class ProviderSession:
         """Read keys by id, in batches and threads; ids that do not exist are left out.
 
         A limit on `read` counts keys, not batches: services that read one by one are
-        the ones that limit it.
+        the ones that limit it. Raises `HiddenKeysError`, with all the others, for keys of which
+        nothing may be read.
         """
         wanted = list(dict.fromkeys(ids))
         size = max(1, self.capabilities.read_batch)
@@ -136,26 +139,37 @@ class ProviderSession:
         if len(chunks) <= 1:
             return self._read_chunk(len(wanted), chunks[0]) if chunks else {}
         found: dict[str, Observation] = {}
+        hidden: dict[str, DeniedError] = {}
         pool = Daemons(min(self.capabilities.threads, len(chunks)), f"batch-{self._instance}")
         try:
             parts = [pool.submit(partial(self._read_chunk, len(wanted), chunk)) for chunk in chunks]
             for part in parts:
-                found.update(part.result())
+                try:
+                    found.update(part.result())
+                except HiddenKeysError as error:
+                    found.update(error.seen)
+                    hidden.update(error.hidden)
         finally:
             for part in parts:
                 part.cancel()
             pool.close()
+        if hidden:
+            raise HiddenKeysError(hidden, found)
         return found
 
     def _read_chunk(self, queued: int, ids: Sequence[str]) -> Mapping[str, Observation]:
         """Some of `queued` keys, which share the quota of a provider that paces itself."""
         rate = self.capabilities.rates.get("read", 0) if self.capabilities.paces_itself else 0
-        found = self._reading(
-            "read",
-            lambda _: self._provider.read(ids),
-            tokens=len(ids),
-            deadline=READ_DEADLINE + (QUEUEING * queued / rate if rate else 0),
-        )
+        try:
+            found = self._reading(
+                "read",
+                lambda _: self._provider.read(ids),
+                tokens=len(ids),
+                deadline=READ_DEADLINE + (QUEUEING * queued / rate if rate else 0),
+            )
+        except HiddenKeysError as error:
+            check_reading(error.seen, ids, self._plugin)
+            raise
         return check_reading(found, ids, self._plugin)
 
     def scan(self) -> Iterator[Observation]:

@@ -7,7 +7,7 @@ wrapping) is left out too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -67,8 +67,8 @@ def is_pending(metadata: Mapping[str, Any]) -> bool:
     return str(metadata.get("KeyState")) in PENDING
 
 
-def observation(facts: Facts, spell_policy: Callable[[Value], Value], now: datetime) -> Observation:
-    """The key, canonical."""
+def observation(facts: Facts, now: datetime) -> Observation:
+    """The key, canonical; its policy is so already."""
     metadata = facts.metadata
     attributes: dict[str, Value] = {
         **_identity(metadata),
@@ -94,7 +94,7 @@ def observation(facts: Facts, spell_policy: Callable[[Value], Value], now: datet
         attributes.pop(name, None)
     return Observation(
         id=str(metadata["Arn"]),
-        attributes=canonical(attributes, spell_policy),
+        attributes=canonical(attributes, lambda policy: policy),
         owner=marks.owner_of(facts.tags),
         versions=_versions(facts),
         deletion_at=_deletion(metadata, now),

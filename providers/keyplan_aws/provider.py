@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 from threading import Lock
@@ -15,8 +16,14 @@ from keyplan.errors import (
 from keyplan.model.address import Address
 from keyplan.model.observations import Observation
 from keyplan.model.operations import RemoteOperation
-from keyplan.model.values import Value
-from keyplan.sdk.provider import Bindings, Identity, OpenContext, Outcome, Page
+from keyplan.sdk.hidden import HiddenKeysError
+from keyplan.sdk.provider import (
+    Bindings,
+    Identity,
+    OpenContext,
+    Outcome,
+    Page,
+)
 from keyplan_aws import finding
 from keyplan_aws.api import Api
 from keyplan_aws.clients import Clients
@@ -25,16 +32,15 @@ from keyplan_aws.manifest import THREADS
 from keyplan_aws.naming import alias_target
 from keyplan_aws.pacing import Clock, Pace
 from keyplan_aws.places import Place, stable_principal
-from keyplan_aws.policy.canonical import canonical_policy
 from keyplan_aws.quotas import QUOTAS
 from keyplan_aws.reading import Reader, not_visible_yet
 from keyplan_aws.settings import AwsSettings
+from keyplan_aws.written import Written
 
 VISIBLE_AFTER = (0.5, 1.0, 2.0, 4.0)
 """Waits, in seconds, for keys that this connection has just made; then they are left out."""
 
-SETTLING = 300.0
-"""Seconds after its creation in which a key that is not found is not visible yet."""
+_LOG = logging.getLogger("keyplan.aws")
 
 
 class AwsProvider:
@@ -46,12 +52,10 @@ class AwsProvider:
         self._clock = clock
         clients = Clients(settings, THREADS)
         self._api = Api(clients, Pace({**QUOTAS, **settings.quotas}, clock), clock)
-        self._reader = Reader(self._api, self._here, self._spelt_policy, context.now, THREADS)
+        self._written = Written(clock)
+        self._reader = Reader(self._api, self._written, context.now, THREADS)
         self._lock = Lock()
         self._identity: Identity | None = None
-        self._made: dict[str, float] = {}
-        self._tagged: frozenset[str] = frozenset()
-        self._changed: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         return f"AwsProvider({self._api.clients!r})"
@@ -87,30 +91,34 @@ class AwsProvider:
             raise ProviderDefectError("the identity has no place", operation="GetCallerIdentity")
         return place
 
-    def _spelt_policy(self, policy: Value) -> Value:
-        return canonical_policy(policy, account=self._here().account)
-
     # -- reading -------------------------------------------------------------------------
 
     def read(self, ids: Sequence[str]) -> Mapping[str, Observation]:
         """Keys by key id, ARN or alias; whatever was asked for, an observation's id is the ARN."""
         if not ids:
             return {}
-        self.identify()
-        found = self._reader.read(ids, self._tagged, self._changed)
+        here = self._here()
+        found = self._reader.read(ids, here)
         for wait in VISIBLE_AFTER:
-            hidden = [key for key in ids if key not in found and self._is_new(key)]
+            hidden = [key for key in ids if key not in found and self._written.is_new(key)]
             if not hidden:
                 break
             self._clock.sleep(wait)
-            found |= self._reader.read(hidden, self._tagged, self._changed)
+            found |= self._reader.read(hidden, here)
         return found
 
     def scan(self, cursor: str | None = None) -> Page:
-        """Every key of the place, AWS's own included, a hundred a page."""
-        self.identify()
+        """Every key of the place, AWS's own included, a hundred a page.
+
+        Keys of which nothing may be read are left out, and warned of.
+        """
+        here = self._here()
         arns, following = finding.key_page(self._api, cursor)
-        found = self._reader.read(arns, self._tagged)
+        try:
+            found: Mapping[str, Observation] = self._reader.read(arns, here)
+        except HiddenKeysError as error:
+            found = error.seen
+            _LOG.warning("keys are left out that may not be looked at: %s", error)
         return Page([found[arn] for arn in arns if arn in found], following)
 
     def find(self, token: str) -> Observation | None:
@@ -119,11 +127,11 @@ class AwsProvider:
         Raises `TransientError` for one that has the tag and is not described yet: were it
         taken for absent, it would be made again.
         """
-        self.identify()
+        here = self._here()
         arn = finding.search(self._api, token)
         if arn is None:
             return None
-        found = self._reader.read([arn], self._tagged).get(arn)
+        found = self._reader.read([arn], here).get(arn)
         if found is None:
             raise not_visible_yet(NotFoundError("", operation="DescribeKey"), arn)
         return found
@@ -155,32 +163,19 @@ class AwsProvider:
         bound = partial(_bound, bindings, here)
         if isinstance(operation, CREATES):
             arn = create(self._api, operation, bound, here, deadline)
-            self._note(arn, tagged=True, made=True)
+            self._written.note(arn, tagged=True, made=True)
             return Outcome(arn)
         key = bound(operation.target)
         arn = here.arn(key)
         work = self._api.work(arn, deadline)
-        self._note(arn, tagged=isinstance(operation, WRITES_TAGS))
+        self._written.note(arn, tagged=isinstance(operation, WRITES_TAGS))
         try:
             change(work, key, operation, bound, here)
         except NotFoundError as error:
-            if self._is_new(arn):
+            if self._written.is_new(arn):
                 raise not_visible_yet(error, arn) from None
             raise
         return Outcome(arn)
-
-    def _note(self, arn: str, *, tagged: bool, made: bool = False) -> None:
-        """Remember what may have been written: other parts of AWS may not know it yet."""
-        with self._lock:
-            self._changed |= {arn}
-            if tagged:
-                self._tagged |= {arn}
-            if made:
-                self._made.setdefault(arn, self._clock.monotonic())
-
-    def _is_new(self, key: str) -> bool:
-        made = self._made.get(key)
-        return made is not None and self._clock.monotonic() - made < SETTLING
 
     def close(self) -> None:
         """Stop the threads and close every connection. Idempotent."""

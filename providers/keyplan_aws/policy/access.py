@@ -20,6 +20,7 @@ from keyplan.model.policies import GROUPS, Effect, expand
 from keyplan.model.values import Value
 from keyplan_aws.policy.canonical import EVERY_ACTION, canonical_policy
 from keyplan_aws.policy.document import ACCOUNT, fields, items, sids, statements, texts
+from keyplan_aws.policy.foreign import foreign_atoms
 from keyplan_aws.policy.operations import allowed_by, denied_by, neutral
 from keyplan_aws.policy.principals import ANYONE, account_of, is_account, spelled
 from keyplan_aws.policy.reading import Limits, exact_arns, limits_of
@@ -36,7 +37,7 @@ def atoms(policy: Value, grants: Mapping[str, Value], account: str | None) -> Se
         }
         policy = {"Statement": policy}
     document = canonical_policy(policy, account=account)
-    found: set[Atom] = set()
+    found = set(foreign_atoms(document))
     named = _named(document, grants)
     for sid, statement in zip(sids(document), statements(document), strict=True):
         found.update(_Reader(sid, statement, named).atoms())

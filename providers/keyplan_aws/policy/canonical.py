@@ -22,7 +22,15 @@ from typing import Any, NamedTuple, TypeAlias
 
 from keyplan.model.canonical import canonical_json
 from keyplan.model.values import Value
-from keyplan_aws.policy.document import ACCOUNT, collapsed, fields, malformed, statements, texts
+from keyplan_aws.policy.document import (
+    ACCOUNT,
+    collapsed,
+    fields,
+    foreign_text,
+    malformed,
+    statements,
+    texts,
+)
 from keyplan_aws.policy.operators import parse_operator, spell_value
 from keyplan_aws.policy.patterns import covers, has_wildcard, tidy
 from keyplan_aws.policy.principals import ANYONE, spelled
@@ -32,6 +40,15 @@ EVERY_ACTION = "kms:*"
 
 OLD_VERSION = "2008-10-17"
 """What AWS takes a policy without `Version` for."""
+
+
+_DOCUMENT = frozenset({"Version", "Id", "Statement"})
+_STATEMENT = frozenset(
+    {
+        "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource",
+        "NotResource", "Condition",
+    }
+)  # fmt: skip
 
 
 class Item(NamedTuple):
@@ -56,8 +73,8 @@ _Body: TypeAlias = tuple[str, tuple[str, ...], str, tuple[str, ...]]
 
 def canonical_policy(document: Value, *, account: str | None) -> Value:
     """The canonical form. Raises `RejectedError` for what cannot be a policy."""
-    if document is None:
-        return None
+    if document is None or foreign_text(document) is not None:
+        return document
     return _canonical(canonical_json(document), account)
 
 
@@ -65,8 +82,10 @@ def canonical_policy(document: Value, *, account: str | None) -> Value:
 def _canonical(text: str, account: str | None) -> Value:
     """By text, because many keys share a policy. What it returns is never mutated."""
     document = json.loads(text)
+    _known(fields(document), _DOCUMENT)
     atoms: dict[tuple[str, str, Item], set[tuple[Item, Item]]] = defaultdict(set)
     for statement in statements(document):
+        _known(statement, _STATEMENT)
         effect = _effect(statement)
         condition = canonical_json(_condition(statement.get("Condition"), account))
         about = {
@@ -100,6 +119,12 @@ def _versioned(document: Mapping[str, Any], written: list[Value]) -> Value:
     if not any("${" in canonical_json(statement) for statement in written):
         return {"Statement": written}
     return {"Version": str(document.get("Version", OLD_VERSION)), "Statement": written}
+
+
+def _known(written: Mapping[str, Any], names: frozenset[str]) -> None:
+    """Refuse what may mean anything: left out, two policies that differ would be equal."""
+    for name in sorted(written.keys() - names):
+        malformed(f"nobody knows what {name[:40]!r} means in it")
 
 
 # -- parts of a statement ----------------------------------------------------------------

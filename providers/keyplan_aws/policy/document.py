@@ -41,6 +41,15 @@ def parse(text: str) -> Value:
     return document
 
 
+def foreign_text(value: Value) -> str | None:
+    """The text of a policy that could not be read (`foreign`); `None` of any other."""
+    match value:
+        case {"Unreadable": str(text), **others} if not others:
+            return text
+        case _:
+            return None
+
+
 def to_json(value: Value) -> str:
     """The text that AWS gets. Raises `RejectedError` while the account is not known."""
     text = written(value)
@@ -51,6 +60,8 @@ def to_json(value: Value) -> str:
 
 def written(value: Value) -> str:
     """The text, with the symbol in place of an account that is not known."""
+    if (foreign := foreign_text(value)) is not None:
+        return foreign
     document = {
         "Version": fields(value).get("Version", VERSION),
         "Statement": [

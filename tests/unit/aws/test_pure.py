@@ -166,7 +166,7 @@ def _metadata(**more: Any) -> dict[str, Any]:
 
 
 def _seen(tags: dict[str, str] | None = None, **more: Any) -> Any:
-    return observation(Facts(_metadata(**more), tags=tags or {}), lambda policy: policy, NOW)
+    return observation(Facts(_metadata(**more), tags=tags or {}), NOW)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_an_unanswered_rotation_counts_while_it_runs_and_not_twice() -> None:
 
     def latest(*rotations: dict[str, Any]) -> int:
         facts = Facts(_metadata(), tags=tags, rotation=running, rotations=[automatic, *rotations])
-        return observation(facts, lambda policy: policy, NOW).latest_version
+        return observation(facts, NOW).latest_version
 
     assert latest() == 2
     assert latest(done) == 2
@@ -234,4 +234,4 @@ def test_an_unanswered_rotation_counts_while_it_runs_and_not_twice() -> None:
 
 def test_versions_that_may_not_be_read_are_not_guessed() -> None:
     facts = Facts(_metadata(), tags={marks.VERSION: "2:0"}, unreadable={"versions"})
-    assert observation(facts, lambda policy: policy, NOW).versions == ()
+    assert observation(facts, NOW).versions == ()

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from keyplan.errors import DeniedError, RejectedError
+from keyplan.access.atoms import ANYONE
+from keyplan.errors import RejectedError
 from keyplan.model.address import Address
 from keyplan.model.keys import KeyState
 from keyplan.model.observations import MATERIAL, SPELLINGS
 from keyplan.model.operations import CreateAlias, CreateGrant, PutLabels, ScheduleDeletion
+from keyplan.sdk.hidden import HiddenKeysError
 from keyplan_aws import marks
+from keyplan_aws.plugin import PLUGIN
+from keyplan_aws.policy.document import to_json
+from keyplan_aws.policy.foreign import objection
 from keyplan_aws.provider import AwsProvider
+from keyplan_aws.settings import AwsSettings
+from tests.unit.aws.any_policy import taking_any_policy
 from tests.unit.aws.conftest import KEY, Bench
 
 
@@ -93,15 +102,88 @@ def test_what_may_not_be_read_is_unreadable_and_nothing_else_is(
     assert seen.attributes == rest
 
 
-def test_a_key_that_may_not_be_described_is_an_error_that_names_the_permission(
-    bench: Bench,
+@pytest.mark.parametrize("count", [1, 25])
+def test_a_key_that_may_not_be_described_is_hidden_and_the_others_are_read(
+    bench: Bench, count: int
 ) -> None:
+    others = _many(bench, count)
     bench.create()
-    bench.double.faults.deny("DescribeKey")
-    with pytest.raises(DeniedError) as refusal:
-        bench.look()
+    hidden = bench.ids[KEY]
+    _deny_everybody(bench, hidden)
+    with pytest.raises(HiddenKeysError) as refusal:
+        bench.provider.read([*others, hidden])
+    assert set(refusal.value.seen) == set(others)
+    assert refusal.value.hidden.keys() == {hidden}
     assert "kms:DescribeKey" in refusal.value.why
+    assert refusal.value.target == hidden
     assert refusal.value.request_id
+
+
+def test_scanning_leaves_out_what_is_hidden_and_warns(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    (other,) = _many(bench, 1)
+    bench.create()
+    _deny_everybody(bench, bench.ids[KEY])
+    with caplog.at_level(logging.WARNING, "keyplan.aws"):
+        assert [seen.id for seen in bench.provider.scan().observations] == [other]
+    assert bench.ids[KEY] in caplog.text
+    assert "kms:DescribeKey" in caplog.text
+
+
+def _deny_everybody(bench: Bench, arn: str) -> None:
+    """What somebody else's key looks like: its policy lets us do nothing."""
+    stranger = {"AWS": "arn:aws:iam::111122223333:role/stranger"}
+    allow = {"Effect": "Allow", "Principal": stranger, "Action": "kms:*", "Resource": "*"}
+    bench.double.client().put_key_policy(
+        KeyId=arn,
+        PolicyName="default",
+        Policy=json.dumps({"Version": "2012-10-17", "Statement": [allow]}),
+        BypassPolicyLockoutSafetyCheck=True,
+    )
+
+
+def _statement(rest: str) -> str:
+    return f'{{"Statement": {{"Effect": "Allow", "Action": "*", "Resource": "*", {rest}}}}}'
+
+
+STRANGE_POLICIES = {
+    "not JSON": ('{"Statement": [', "not JSON"),
+    "no object": ("[]", "not a JSON object"),
+    "said twice": ('{"Statement": [], "Statement": []}', "stands twice"),
+    "no effect": ('{"Statement": [{"Effect": "Perhaps"}]}', "neither allows nor denies"),
+    "too deep": ('{"Statement": ' + "[" * 20_000, "nested too deeply"),
+    "half a letter": (_statement('"Principal": "\\ud800"'), "no text"),
+    "a number for somebody": (_statement('"Principal": 7'), "Int stands"),
+    "something new": (_statement('"Principal": "*", "Scope": "tenant"'), "what 'Scope' means"),
+    "something new about all": ('{"Scope": 1, "Statement": []}', "what 'Scope' means"),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE_POLICIES)
+def test_a_policy_that_cannot_be_read_is_kept_word_for_word(
+    bench: Bench, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taking_any_policy(monkeypatch, bench.double.caller.account)
+    text, why = STRANGE_POLICIES[kind]
+    arn = bench.create()
+    whole = bench.look().attributes
+    bench.double.client().put_key_policy(KeyId=arn, Policy=text)
+    seen = bench.look()
+    assert not seen.unreadable
+    assert {**seen.attributes, "policy": 0, SPELLINGS: 0} == {**whole, "policy": 0, SPELLINGS: 0}
+    policy = seen.attributes["policy"]
+    located = PLUGIN.located(bench.provider.identify(), AwsSettings())
+    assert located.canonical({"policy": policy}) == {"policy": policy}
+    assert policy == {"Unreadable": text}
+    assert to_json(policy) == text, "and can be put back as it was"
+    assert why in objection(text, bench.double.caller.account)
+    review = located.review_policy(policy, bench.double.caller.arn)
+    assert review is not None
+    assert not review.administrators
+    everybody = located.access(policy, {})
+    assert {atom.principal for atom in everybody} == {ANYONE}
+    assert all(atom.when for atom in everybody), "nothing is sure"
 
 
 def test_a_key_has_four_names_and_one_id(bench: Bench) -> None:
