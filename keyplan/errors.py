@@ -38,10 +38,19 @@ class KeyplanError(Exception):
 
 
 class UsageError(KeyplanError):
-    """The command line was used wrongly (exit code 64, `EX_USAGE` of sysexits.h)."""
+    """The command line is wrong whatever the stack says (exit code 64, `EX_USAGE`).
+
+    What had to be looked up to be refused is another error, such as `UnknownNameError`.
+    """
 
     error_class = "usage"
     exit_code = 64
+
+
+class UnknownNameError(KeyplanError):
+    """What the command line names is not in the stack, the state, or what is installed."""
+
+    error_class = "unknown_name"
 
 
 class InterruptedRunError(KeyplanError):

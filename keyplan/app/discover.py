@@ -7,7 +7,8 @@ from pathlib import Path
 
 from keyplan.app.formatting import format_text
 from keyplan.app.workspace import Workspace
-from keyplan.errors import KeyplanError, UsageError
+from keyplan.config.report import suggest_or_list
+from keyplan.errors import KeyplanError, UnknownNameError
 from keyplan.model.keys import Tier
 from keyplan.model.timing import format_date
 from keyplan.planning.discovering import Managed, Seen, propose
@@ -18,15 +19,15 @@ from keyplan.render.configuration import configuration_yaml
 def discover(workspace: Workspace, providers: Sequence[str] = ()) -> Discovery:
     """Scan the declared providers, or those named.
 
-    Raises `UsageError` for a provider that is not declared, `ConfigurationError`,
+    Raises `UnknownNameError` for a provider that is not declared, `ConfigurationError`,
     `BusyError` for an open run, and the errors of store and providers.
     """
     declared = workspace.settings.providers
     for name in providers:
         if name not in declared:
-            raise UsageError(
+            raise UnknownNameError(
                 f"there is no provider {name} in this stack",
-                advice=f"Declared: {', '.join(sorted(declared)) or 'none'}.",
+                advice=suggest_or_list(name, declared, "Declared") or "None is declared.",
             )
     graph, state = workspace.graph, workspace.idle_snapshot().state
     known = {(item.provider, item.id): item.address for item in state.resources.values()}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from keyplan.app.workspace import Workspace
 from keyplan.config.nearness import nearest
-from keyplan.errors import NotFoundError, UsageError
+from keyplan.errors import NotFoundError, StateError, UnknownNameError
 from keyplan.model.address import Address
 
 _NEAR = 0.6
@@ -15,15 +15,16 @@ _NEAR = 0.6
 def entry_for(workspace: Workspace, written: str, wanted: str) -> Mapping[Address, str]:
     """The declared address with the provider's own id of the key.
 
-    `wanted` is an id, or an alias where no key has that id. Raises `UsageError` for an
-    address that is not declared or is in the state already, `NotFoundError` if there is
-    no such key, and the errors of configuration, store and providers.
+    `wanted` is an id, or an alias where no key has that id. Raises `UnknownNameError` for
+    an address that is not declared, `StateError` for one in the state already,
+    `NotFoundError` if there is no such key, and the errors of configuration, store and
+    providers.
     """
     keys = workspace.graph.keys
     key = next((key for address, key in keys.items() if address == written), None)
     if key is None:
         near = nearest(written, [str(address) for address in keys], _NEAR)
-        raise UsageError(
+        raise UnknownNameError(
             f"{written} is not declared",
             advice=f"Did you mean {near}?"
             if near
@@ -31,7 +32,7 @@ def entry_for(workspace: Workspace, written: str, wanted: str) -> Mapping[Addres
         )
     held = workspace.idle_snapshot().state.resources.get(key.address)
     if held is not None:
-        raise UsageError(
+        raise StateError(
             f"{key.address} is {held.id} already",
             advice=f"To let go of that key first: keyplan state rm '{key.address}'",
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keyplan.errors import KeyplanError, ProviderError
+from keyplan.config.report import suggest
+from keyplan.errors import KeyplanError, UnknownNameError
 from keyplan.sdk.provider import Plugin
 from keyplan.session.registry import Registry
 
@@ -20,14 +21,14 @@ class InstalledProvider:
 
 
 def installed_providers(registry: Registry, only: str | None = None) -> list[InstalledProvider]:
-    """Every installed provider, or the one asked for. Raises `ProviderError` if it is not there."""
+    """Every installed provider, or the one asked for. Raises `UnknownNameError` for another."""
     names = sorted(registry.plugins)
     if only is not None:
         if only not in names:
-            raise ProviderError(
-                f"the provider {only} is not installed",
+            raise UnknownNameError(
+                f"no provider {only} is installed",
                 why=f"Installed: {', '.join(names) or 'none'}.",
-                advice=f"Perhaps: pip install 'keyplan[{only}]'",
+                advice=suggest(only, names) or "A provider is a Python package: install it here.",
             )
         names = [only]
     return [_installed(registry, name) for name in names]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from keyplan.app.apply import holder
 from keyplan.app.workspace import Workspace
 from keyplan.applying.leasing import leased
-from keyplan.errors import UsageError
+from keyplan.errors import StateError
 
 if TYPE_CHECKING:
     from keyplan.session.sealed import SealedStore
@@ -59,7 +59,7 @@ def _sealed(workspace: Workspace) -> SealedStore:
 
     store = workspace.store
     if not isinstance(store, SealedStore):
-        raise UsageError(
+        raise StateError(
             "the state is not sealed",
             target=store.describe(),
             why="`keyplan.state` has no `sealed`.",

@@ -108,7 +108,11 @@ def _globals(
         try:
             os.chdir(chdir)
         except OSError as error:
-            raise UsageError(f"--chdir {chdir}: {error.strerror}") from None
+            raise KeyplanError(
+                f"the directory cannot be entered: {error.strerror}",
+                target=str(chdir),
+                advice="Give --chdir the directory of a stack.",
+            ) from None
 
 
 def _start_logging(terminal: Terminal) -> None:

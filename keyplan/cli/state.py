@@ -272,5 +272,5 @@ def _content(file: Path) -> bytes:
             advice="Name a file that keyplan state pull wrote.",
         ) from None
     if len(content) > changing.LARGEST:
-        raise UsageError("the file is too large for a state", advice="Check which file it is.")
+        raise KeyplanError("the file is too large for a state", advice="Check which file it is.")
     return content

@@ -66,7 +66,6 @@ def test_a_mistake_in_the_configuration_is_an_error(keyplan: Run, stack: Path) -
         ("destroy", "--json"),
         ("output", "--raw"),
         ("show", "--output-file", "x"),
-        ("--chdir", "no-such-folder", "plan"),
         (),
     ],
 )
@@ -75,6 +74,37 @@ def test_wrong_usage_is_64_with_nothing_on_stdout(keyplan: Run, argv: tuple[str,
     assert result.code == 64
     assert result.out == "" or argv == ("apply", "--no-input")
     assert result.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("output", "pyments"), "the state has no output pyments"),
+        (("state", "show", "key.none"), "the state does not hold key.none"),
+        (("state", "rm", "key.none", "--auto-approve"), "the state does not hold key.none"),
+        (("state", "mv", "key.none", "key.other"), "the state does not hold key.none"),
+        (("state", "mv", "key.payments", "key.root"), "the state holds key.root already"),
+        (("state", "pull", "--serial", "9"), "serial 9"),
+        (("rollback", "--to", "9"), "9"),
+        (("rollback", "--run", "20270101T000000Z-00000000"), "there is no run"),
+        (("rollback",), "there is no open run"),
+        (("import", "key.none", "x"), "key.none is not declared"),
+        (("import", "key.root", "x"), "already"),
+        (("plan", "--target", "key.none"), "--target key.none names no key"),
+        (("discover", "--provider", "hsn"), "there is no provider hsn"),
+        (("providers", "hsn"), "no provider hsn is installed"),
+        (("show", "no-such-plan"), "no-such-plan"),
+        (("--chdir", "no-such-folder", "plan"), "no-such-folder"),
+    ],
+)
+def test_what_had_to_be_looked_up_and_is_not_there_is_1(
+    stack: Path, keyplan: Run, argv: tuple[str, ...], said: str
+) -> None:
+    """Wrong usage is wrong whatever the stack says; a name may be right tomorrow."""
+    assert keyplan("apply", "--auto-approve").code == 0
+    result = keyplan(*argv)
+    assert (result.code, result.out) == (1, "")
+    assert said in " ".join(result.err.split())
 
 
 def test_help_is_a_success(keyplan: Run) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from keyplan.app.rekey import rekey, unseal
 from keyplan.app.workspace import Workspace
-from keyplan.errors import UsageError
+from keyplan.errors import StateError
 from keyplan.session.sealed_settings import SealedSettings
 from tests.cli.conftest import STACK, Result, Run
 
@@ -84,7 +84,7 @@ def test_a_plain_stack_is_sealed_and_goes_back(
     refused = perform("plan", "--var", "team=other")
     assert refused.code == 1
     assert "the state is sealed" in refused.err
-    with pytest.raises(UsageError, match="not sealed"):
+    with pytest.raises(StateError, match="not sealed"):
         unseal(Workspace(stack, environment=environment))
 
     write(f"local: {{path: keyplan.state.json}}\n    {SEALED}")
@@ -146,5 +146,5 @@ def test_the_command_seals_with_another_passphrase_and_unseals(
 def test_a_plain_state_has_no_secret_to_change(stack: Path, keyplan: Run) -> None:
     assert keyplan("apply", "--auto-approve").code == 0
     refused = keyplan("state", "rekey", "--unsealed")
-    assert refused.code == 64
+    assert refused.code == 1
     assert "is not sealed" in refused.err

@@ -6,11 +6,13 @@ import json
 import re
 import shlex
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from keyplan.app.workspace import Workspace
+from keyplan.session.clock import SystemClock
 from keyplan.testing.store_contract import lease_info
 from tests.cli.conftest import Run
 
@@ -54,7 +56,7 @@ def test_list_and_show(applied: Path, keyplan: Run) -> None:
 
 def test_show_of_a_key_that_is_not_there(applied: Path, keyplan: Run) -> None:
     missing = keyplan("state", "show", "key.none")
-    assert missing.code == 64
+    assert missing.code == 1
     assert "keyplan state list" in missing.err
 
 
@@ -72,6 +74,44 @@ def test_verify_of_a_sound_state(applied: Path, keyplan: Run) -> None:
     found = keyplan("state", "verify")
     assert found.code == 0
     assert "are sound." in " ".join(found.out.split())
+
+
+def test_what_somebody_else_put_beside_the_journals_is_no_run(applied: Path, keyplan: Run) -> None:
+    journal = applied / ".keyplan" / "journal"
+    run = next((journal / "archive").glob("*.jsonl"))
+    (journal / f"{run.name}~").write_bytes(run.read_bytes())
+    (journal / ".DS_Store").write_bytes(b"\0")
+    (journal / f"._{run.name}").write_bytes(b"\0")
+    (journal / f"{run.stem} copy.jsonl").write_bytes(run.read_bytes()[:100])
+    (journal / "notes.jsonl").mkdir()
+    assert "No changes." in keyplan("plan", "--var", "team=ledger").out
+    found = keyplan("state", "verify")
+    assert found.code == 0
+    text = " ".join(found.out.split())
+    for name in (f"._{run.stem}", f"{run.stem} copy", "notes"):
+        assert f"journal {name}" in text
+    assert len(keyplan("state", "history", "--json").document["runs"]) == 2
+    assert keyplan("apply", "--auto-approve", "--var", "team=third").code == 0
+    assert (journal / "notes.jsonl").is_dir()
+
+
+def test_a_clock_that_goes_back_a_day_between_two_applies(
+    applied: Path, keyplan: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The state stays the newest, and one that is put back is still found out."""
+    real = SystemClock.now
+    monkeypatch.setattr(SystemClock, "now", lambda self: real(self) - timedelta(days=1))
+    assert keyplan("apply", "--auto-approve", "--var", "team=third").code == 0
+    monkeypatch.undo()
+    monkeypatch.chdir(applied)
+    assert "No changes." in keyplan("plan", "--var", "team=third").out
+    assert keyplan("state", "verify").code == 0
+    _replayed(applied / STATE)
+    refused = keyplan("plan", "--var", "team=third")
+    assert refused.code == 1
+    assert "the state is older than its journals: serial 2" in " ".join(refused.err.split())
+    follow(keyplan, " ".join(keyplan("state", "verify").out.split()), applied)
+    assert "No changes." in keyplan("plan", "--var", "team=third").out
 
 
 def test_pull_prints_the_file(applied: Path, keyplan: Run) -> None:
@@ -101,7 +141,7 @@ def test_mv_gives_another_address(applied: Path, keyplan: Run) -> None:
 
 def test_mv_refuses_an_address_that_is_taken(applied: Path, keyplan: Run) -> None:
     taken = keyplan("state", "mv", "key.payments", "key.root")
-    assert taken.code == 64
+    assert taken.code == 1
     wrong = keyplan("state", "mv", "key.payments", "payments")
     assert wrong.code == 64
     assert json.loads((applied / STATE).read_text())["serial"] == 2
@@ -109,7 +149,7 @@ def test_mv_refuses_an_address_that_is_taken(applied: Path, keyplan: Run) -> Non
 
 def test_rm_forgets_and_leaves_the_key(applied: Path, keyplan: Run) -> None:
     refused = keyplan("state", "rm", "key.root", "--auto-approve")
-    assert refused.code == 64
+    assert refused.code == 1
     assert "key.payments depends on key.root" in refused.err
     assert keyplan("state", "rm", "key.payments", answer="no\n").code == 1
     assert keyplan("state", "list").out == "key.payments\nkey.root\n"
@@ -121,7 +161,7 @@ def test_rm_forgets_and_leaves_the_key(applied: Path, keyplan: Run) -> None:
 
 def test_rm_asks_nobody_about_a_key_that_is_not_there(applied: Path, keyplan: Run) -> None:
     missing = keyplan("state", "rm", "key.none", answer="yes\n")
-    assert missing.code == 64
+    assert missing.code == 1
     assert "the state does not hold key.none" in missing.err
     assert missing.out == ""
 

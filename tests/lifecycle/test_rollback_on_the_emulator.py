@@ -19,7 +19,7 @@ from keyplan.app.rollback import (
     rollback_run,
 )
 from keyplan.app.workspace import Workspace
-from keyplan.errors import UsageError
+from keyplan.errors import UnknownNameError
 from keyplan.model.keys import KeyState, Usage
 from keyplan.model.observations import Observation
 from keyplan.model.operations import RotateKey
@@ -151,9 +151,9 @@ def test_the_brakes_of_nature_need_no_name(tmp_path: Path) -> None:
 
 def test_a_rollback_needs_an_open_run_or_a_name(folder: Path) -> None:
     workspace = _workspace(folder, STACK % "")
-    with pytest.raises(UsageError, match="no open run"):
+    with pytest.raises(UnknownNameError, match="no open run"):
         close_for_rollback(workspace, lock_timeout=0.0)
-    with pytest.raises(UsageError, match="there is no run"):
+    with pytest.raises(UnknownNameError, match="there is no run"):
         plan_run_rollback(workspace, "nothing")
 
 
