@@ -18,7 +18,7 @@ from keyplan.app.unsaved import keeping_unsaved
 from keyplan.app.workspace import Workspace
 from keyplan.applying.recovery import close_open_run
 from keyplan.diagnostics import ConfigurationError
-from keyplan.errors import UsageError
+from keyplan.errors import UnknownNameError
 from keyplan.model.address import Address
 from keyplan.model.principals import Principal
 from keyplan.planning.planner import PlanContext
@@ -88,11 +88,11 @@ def rollback_run(
 def close_for_rollback(workspace: Workspace, *, lock_timeout: float) -> RecoveryReport:
     """Decide and close the open run, so that it can be taken back.
 
-    Raises `UsageError` if no run is open, `BusyError` if it is still going on.
+    Raises `UnknownNameError` if no run is open, `BusyError` if it is still going on.
     """
     run = workspace.snapshot().open_run
     if run is None:
-        raise UsageError(
+        raise UnknownNameError(
             "there is no open run to roll back",
             advice="Take back a run that has ended: keyplan rollback --run ID\n"
             "Go back to a state: keyplan rollback --to SERIAL\n" + _last_runs(workspace),
@@ -115,13 +115,13 @@ def close_for_rollback(workspace: Workspace, *, lock_timeout: float) -> Recovery
 def plan_run_rollback(workspace: Workspace, run: str) -> PlanResult:
     """Plan the way back to before a run that has ended.
 
-    Raises `UsageError` for a run that nobody knows, `StateError` if the state before it is
+    Raises `UnknownNameError` for a run that nobody knows, `StateError` if the state before it is
     not kept, `BusyError` for an open run, and the errors of store and providers.
     """
     started = workspace.clock.monotonic()
     snapshot = workspace.idle_snapshot()
     if run not in _ended(workspace, snapshot.state):
-        raise UsageError(f"there is no run {run}", advice=_last_runs(workspace))
+        raise UnknownNameError(f"there is no run {run}", advice=_last_runs(workspace))
     entries = _entries(workspace, run)
     head = head_of(run, entries)
     before = state_at(workspace.store, head.serial, lineage=head.lineage)

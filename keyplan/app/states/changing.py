@@ -14,7 +14,7 @@ from keyplan.applying.editing import (
     replace_state,
 )
 from keyplan.applying.leasing import leased
-from keyplan.errors import BusyError, JournalError, StateError, UsageError
+from keyplan.errors import BusyError, JournalError, StateError, UnknownNameError, UsageError
 from keyplan.model.address import Address
 from keyplan.model.operations import ForgetKey, RenameKey
 from keyplan.sdk.store import Blob, Lease, LeaseInfo, Store
@@ -31,12 +31,12 @@ LARGEST = 512 * 1024 * 1024
 
 
 def move(workspace: Workspace, source: str, target: str, *, lock_timeout: float) -> State:
-    """Give a key of the state another address. Raises `UsageError`, `StateError`."""
+    """Give a key of the state another address. Raises `UnknownNameError`, `StateError`."""
     snapshot = workspace.idle_snapshot()
     found = _resource(snapshot.state, source)
     new = _address(target)
     if new in snapshot.state.resources:
-        raise UsageError(
+        raise StateError(
             f"the state holds {new} already", advice="Give it another address, or remove that one."
         )
     rename = RenameKey(new, found.address, found.id)
@@ -64,7 +64,7 @@ def _removable(
     for item in snapshot.state.resources.values():
         below = gone.intersection(item.dependencies)
         if below and item.address not in gone:
-            raise UsageError(
+            raise StateError(
                 f"{item.address} depends on {min(below)}, which would be forgotten",
                 advice=f"Forget both: keyplan state rm '{min(below)}' '{item.address}'",
             )
@@ -139,7 +139,7 @@ def _edit(
 def _resource(state: State, written: str) -> ResourceState:
     found = next((item for address, item in state.resources.items() if address == written), None)
     if found is None:
-        raise UsageError(
+        raise UnknownNameError(
             f"the state does not hold {written}", advice="See what it holds: keyplan state list"
         )
     return found

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from keyplan import __version__
 from keyplan.app.workspace import Workspace
-from keyplan.errors import StateError, UsageError
+from keyplan.errors import StateError, UnknownNameError
 from keyplan.model.address import Address, matches
 from keyplan.plans.history import Problem, Run, RunOutcome
 from keyplan.sdk.store import Store
@@ -30,11 +30,11 @@ def list_keys(workspace: Workspace, pattern: str = "") -> list[ResourceState]:
 
 
 def one_key(workspace: Workspace, address: str) -> ResourceState:
-    """One key of the state. Raises `UsageError` if it is not there."""
+    """One key of the state. Raises `UnknownNameError` if it is not there."""
     resources = workspace.snapshot().state.resources
     found = resources.get(Address(address)) if _is_address(address) else None
     if found is None:
-        raise UsageError(
+        raise UnknownNameError(
             f"the state does not hold {address}", advice="See what it holds: keyplan state list"
         )
     return found
