@@ -40,7 +40,7 @@ from keyplan.planning.replicas import Primaries, hold_primaries, misplaced, prim
 from keyplan.planning.retire import Leaving, diff_leaving, removal_of
 from keyplan.planning.selection import select
 from keyplan.planning.strangers import orphaned
-from keyplan.planning.visible import idle, unreadable
+from keyplan.planning.visible import hidden, idle, unreadable
 from keyplan.planning.wanted import Wanted, accepted_gaps, planning_view, unhonoured, want
 from keyplan.planning.wording import describe
 from keyplan.plans.changes import DriftItem, Due
@@ -209,6 +209,7 @@ def _gather(
         *accepted_gaps(declared),
         *unhonoured(declared),
         *unreadable(_providers(inputs), world.live, plugins),
+        *hidden(_providers(inputs), world.hidden),
         *idle(declared, state.resources, world.live),
         *lasting_doubts(
             kept_policies({key.address: key for key in declared}, world.live, inputs.view)

@@ -147,6 +147,9 @@ class Provider(Protocol):
 
         Where the service has other names for a key (an alias to import it by), what was
         asked for by one is answered under it, and the observation has the key's own id.
+
+        Raises `HiddenKeysError` (`keyplan.sdk.hidden`), with all the others, for keys that are
+        there and of which nothing may be read.
         """
 
     def scan(self, cursor: str | None = None) -> Page:
