@@ -71,15 +71,20 @@ def undecided_steps(workspace: Workspace) -> int:
     return len(undecided(_open_entries(workspace)))
 
 
-def owed_rollback(workspace: Workspace) -> OwedRollback | None:
-    """The last run, if it was to be taken back when it failed, did, and nobody took it back.
+def last_run(workspace: Workspace) -> str:
+    """The run that was closed last; empty if there is none."""
+    closed = workspace.snapshot().state.closed_runs
+    return closed[-1] if closed else ""
 
-    The process may have died between the end of the run and the beginning of its rollback.
+
+def owed_rollback(workspace: Workspace, run: str) -> OwedRollback | None:
+    """The way back of a run, if it was to be taken back when it failed, and nothing came after.
+
+    It is owed by the run that was just closed. Of one that was closed before, a person may
+    know better: the process died between its end and its rollback, and much happened since.
     """
-    snapshot = workspace.snapshot()
-    if snapshot.open_run is not None or not snapshot.state.closed_runs:
+    if not run or run != last_run(workspace):
         return None
-    run = snapshot.state.closed_runs[-1]
     entries = read_journal(workspace.store.read_log(run), run=run).entries
     if not entries or not isinstance(head := entries[0], RunStarted):
         return None

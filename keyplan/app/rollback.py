@@ -7,7 +7,7 @@ asked (`apply --on-failure rollback`), `BY_NATURE` says which brakes need no nam
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -64,8 +64,9 @@ def rollback_run(
     options: ApplyOptions,
     observer: Observer,
     interrupt: Interrupt,
+    shown: Callable[[Plan], None] = lambda _: None,
 ) -> RollbackResult:
-    """Take a closed run back without asking anybody, planned under the lock.
+    """Take a closed run back without asking anybody: planned under the lock, shown, performed.
 
     Raises `BlockedPlanError` if something was changed since, or a brake beyond `allowed`
     and `BY_NATURE` would be needed; nothing was done then. Raises what planning and
@@ -73,6 +74,7 @@ def rollback_run(
     """
     with holding(workspace, operation=OPERATION, lock_timeout=options.lock_timeout) as lease:
         plan = plan_run_rollback(workspace, run).plan
+        shown(plan)
         report = perform(
             workspace,
             plan,

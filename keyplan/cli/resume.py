@@ -7,16 +7,19 @@ from typing import Annotated
 import typer
 
 from keyplan.app.apply import ApplyOptions, Interrupt
-from keyplan.app.resume import owed_rollback, undecided_steps
+from keyplan.app.resume import last_run, owed_rollback, undecided_steps
 from keyplan.app.resume import resume as finish_run
+from keyplan.app.workspace import Workspace
 from keyplan.cli import options as o
 from keyplan.cli.interrupt import stopping
 from keyplan.cli.progress import deciding, observing
 from keyplan.cli.stack import workspace_of
 from keyplan.cli.taking_back import take_back
-from keyplan.cli.terminal import terminal_of
+from keyplan.cli.terminal import Terminal, terminal_of
+from keyplan.diagnostics import Diagnostic, Severity
 from keyplan.errors import InterruptedRunError
 from keyplan.plans.recovery import RecoveryReport
+from keyplan.render.layout import paragraph
 from keyplan.render.recovery import recovery_text
 
 command = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -37,7 +40,8 @@ def resume(
 ) -> int:
     """Decide the last steps of a run that did not end, do the rest, and save the state.
 
-    A run in which a step failed is only closed, or taken back if apply was told to.
+    A run in which a step failed is only closed, or taken back if apply was told to. One
+    that was closed before is left alone.
     """
     terminal = terminal_of(ctx)
     terminal.coloured = not no_color
@@ -57,13 +61,16 @@ def resume(
             observer=observer,
             interrupt=interrupt,
         )
-    owed = owed_rollback(workspace)
+    owed = owed_rollback(workspace, report.run if report.closed else "")
     if json:
         terminal.lines(terminal.events().recovery(report))
-    elif report.run or owed is None:
+    else:
         hints = not terminal.automated and owed is None
         terminal.text(recovery_text(report, hints=hints))
+    if not report.run:
+        _say_never_begun(terminal, workspace)
     if owed is not None:
+        _say(terminal, f"Run {owed.run} was to be taken back if it failed. It is taken back now.")
         return take_back(
             terminal,
             workspace,
@@ -73,6 +80,25 @@ def resume(
             failed=report.finished,
         )
     return _exit_code(report)
+
+
+def _say_never_begun(terminal: Terminal, workspace: Workspace) -> None:
+    """Name a rollback that an earlier run owes; whether it is still wanted, a person knows."""
+    run = last_run(workspace)
+    if owed_rollback(workspace, run) is not None:
+        _say(
+            terminal,
+            f"The last run, {run}, was to be taken back when it failed, and was not."
+            f" If that is still wanted: keyplan rollback --run {run}",
+        )
+
+
+def _say(terminal: Terminal, text: str) -> None:
+    if terminal.streaming:
+        note = Diagnostic(Severity.NOTE, "KP-APPLY", text)
+        terminal.lines([terminal.events().diagnostic(note)])
+    else:
+        terminal.text("\n".join(["", *paragraph(text), ""]))
 
 
 def _exit_code(report: RecoveryReport) -> int:

@@ -1,6 +1,7 @@
 """Taking a run back that failed, where apply was told to: nobody is asked, all is said.
 
-Rules: the run was closed and saved first; taking it back is a run of its own. The report
+Rules: the run was closed and saved first; taking it back is a run of its own, and what it
+does is shown before it does it. The report
 says what was done, what of it is undone, what was never started, and what stays.
 """
 
@@ -12,10 +13,12 @@ from keyplan.app.apply import ApplyOptions, Interrupt
 from keyplan.app.rollback import rollback_run
 from keyplan.app.workspace import Workspace
 from keyplan.cli.interrupt import stopping
+from keyplan.cli.plan import show_plan
 from keyplan.cli.progress import observing
 from keyplan.cli.terminal import Terminal
 from keyplan.errors import InterruptedRunError, KeyplanError
 from keyplan.plans.reports import ApplyReport
+from keyplan.render.options import TextOptions
 from keyplan.render.report import apply_text
 from keyplan.render.rollback import residue_text, rollback_title
 from keyplan.render.taken_back import taken_back_text
@@ -52,6 +55,7 @@ def take_back(
                 run,
                 allowed=allowed,
                 options=replace(options, operation=VERB, on_failure="stop"),
+                shown=lambda plan: show_plan(terminal, plan, TextOptions(hints=False, verb=VERB)),
                 observer=observer,
                 interrupt=interrupt,
             )

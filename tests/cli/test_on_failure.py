@@ -66,18 +66,54 @@ def test_stop_is_the_default(keyplan: Run, denied: Callable[[], None]) -> None:
     assert "key.root" in keyplan("show").out
 
 
-def test_a_rollback_that_did_not_begin_is_begun_by_resume(
-    keyplan: Run, denied: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+def test_a_rollback_that_did_not_begin_is_named_and_left_to_a_person(
+    keyplan: Run, stack: Path, denied: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The run is closed. Whatever was done since, a bare `resume` does not undo it."""
+
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
         patched.setattr(running, "take_back", killed)
         assert keyplan(*ROLLBACK).code == 130
+    before = (stack / "keyplan.state.json").read_bytes()
+    run = decode_state(before).closed_runs[-1]
+    resumed = keyplan("resume")
+    assert resumed.code == 0
+    assert f"keyplan rollback --run {run}" in " ".join(resumed.out.split())
+    told = keyplan("resume", "--json").events
+    assert [event for event in told if run in event["@message"]]
+    assert (stack / "keyplan.state.json").read_bytes() == before
+    denied()
+    assert keyplan("apply", "--auto-approve").code == 0
+    assert keyplan("resume").out == "There is no run to resume.\n"
+
+
+def test_resume_takes_the_run_back_that_it_closes_and_says_what_first(
+    keyplan: Run,
+    stack: Path,
+    denied: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process died after its last step and before its state was saved: the run is open."""
+
+    def refuse(*_: object, **__: object) -> str:
+        raise StoreError("it does not take it")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalStore, "commit", refuse)
+        assert keyplan(*ROLLBACK).code == 1
     resumed = keyplan("resume")
     assert resumed.code == 1
-    assert "Rollback complete!" in resumed.out
+    said = " ".join(resumed.out.split())
+    first, plan, done = (
+        said.index("It is taken back now."),
+        said.index("Plan: 0 to add, 1 to change, 0 to destroy."),
+        said.index("Rollback complete!"),
+    )
+    assert first < plan < done
+    assert "key.root" in said[first:plan]
     denied()
     assert keyplan("resume").out == "There is no run to resume.\n"
 
