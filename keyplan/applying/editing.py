@@ -33,7 +33,8 @@ from keyplan.state.entries import (
 from keyplan.state.integrity import verify
 from keyplan.state.journal import JournalReading, JournalWriter, read_journal
 from keyplan.state.model import State, StateSnapshot
-from keyplan.state.snapshot import KEYRING, load_snapshot
+from keyplan.state.runs import runs
+from keyplan.state.snapshot import load_snapshot
 
 _NO_LINEAGE = "none"
 
@@ -95,9 +96,7 @@ def finish_replacement(store: Store, lease: Lease) -> StateReplaced | None:
 
     It needs no state to stand on: the one that was to be replaced may be damaged, or older.
     """
-    for log in store.open_logs():
-        if log.startswith(KEYRING):
-            continue
+    for log in runs(store.open_logs()):
         journal = _journal(store, log)
         match () if journal is None else journal.entries:
             case (RunStarted() as head, StateReplaced() as item, RunEnded() as end):

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keyplan.errors import StoreError
+from keyplan.state.runs import KEYRING
 from keyplan.state.sealing import FORMAT, KEY_SIZE, SALT_SIZE, box, decoded, unbox
-from keyplan.state.snapshot import KEYRING
 from keyplan.state.unlocking import Opener
 
 PREFIX = KEYRING

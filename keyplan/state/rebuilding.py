@@ -11,12 +11,10 @@ from typing import Protocol
 
 from keyplan.errors import StateError
 from keyplan.state.codec import decode_state
-from keyplan.state.entries import Entry, RunEnded, RunStarted
 from keyplan.state.fold import fold
 from keyplan.state.integrity import verify
-from keyplan.state.journal import read_journal
 from keyplan.state.model import State
-from keyplan.state.snapshot import KEYRING
+from keyplan.state.runs import read_runs
 
 
 class KeptStore(Protocol):
@@ -63,8 +61,9 @@ def newest_state(store: KeptStore) -> State | None:
 def _forward(store: KeptStore, base: State | None, *, until: int | None = None) -> State | None:
     """A state with the runs folded in that began with it, one after the other."""
     state = base
-    for entries in sorted(_runs(store), key=lambda run: _head(run).serial):
-        head = _head(entries)
+    logs = (*store.closed_logs(), *store.open_logs())
+    ended = [(head, run) for run in read_runs(store, logs) if (head := run.ended)]
+    for head, run in sorted(ended, key=lambda item: item[0].serial):
         if state is not None and state.serial == until:
             break
         if state is None and head.serial == 0:
@@ -72,7 +71,7 @@ def _forward(store: KeptStore, base: State | None, *, until: int | None = None) 
         if state is None or (head.lineage, head.serial) != (state.lineage, state.serial):
             continue
         try:
-            after = fold(state, entries)
+            after = fold(state, run.entries)
             verify(after)
         except StateError:
             continue
@@ -90,23 +89,3 @@ def _kept(store: KeptStore) -> Iterator[State]:
         except StateError:
             continue
         yield state
-
-
-def _runs(store: KeptStore) -> Iterator[tuple[Entry, ...]]:
-    """The entries of every run that ended and can be read."""
-    for log in (*store.closed_logs(), *store.open_logs()):
-        if log.startswith(KEYRING):
-            continue
-        try:
-            entries = read_journal(store.read_log(log), run=log).entries
-        except StateError:
-            continue
-        if entries and isinstance(entries[0], RunStarted) and isinstance(entries[-1], RunEnded):
-            yield entries
-
-
-def _head(entries: tuple[Entry, ...]) -> RunStarted:
-    head = entries[0]
-    if not isinstance(head, RunStarted):
-        raise TypeError("a journal begins with run_started")
-    return head

@@ -8,19 +8,15 @@ invariant never reaches the store.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
-from itertools import groupby
 from typing import Protocol, TypeVar
 
-from keyplan.errors import StateError
+from keyplan.errors import JournalError, StateError
 from keyplan.state.codec import decode_state, encode_state
-from keyplan.state.entries import RunEnded, RunStarted
+from keyplan.state.entries import RunStarted
+from keyplan.state.fold import CLOSED_RUNS
 from keyplan.state.integrity import verify
-from keyplan.state.journal import read_journal
 from keyplan.state.model import State, StateSnapshot
-
-KEYRING = "keyring-"
-"""How the logs are called that keep the keys of a sealed store: they are no runs."""
+from keyplan.state.runs import read_runs, runs
 
 LeaseT_contra = TypeVar("LeaseT_contra", contravariant=True)
 
@@ -76,8 +72,8 @@ def load_snapshot(store: ReadableStore, *, new_lineage: Callable[[], str]) -> St
     A state that its own journals know to be too old (a backup was put back), or that is
     gone while they are there, is refused: planning on it would make keys twice.
     A journal whose run the state already holds (a crash between commit and archive) is
-    not open. Should there be several, the first by name is; the others follow when it
-    is closed. An empty store gives an empty state with the lineage of the open run, so
+    not open. Should there be several, the one with the highest serial is; the others follow
+    when it is closed. An empty store gives an empty state with the lineage of the open run, so
     that the marks it left on keys stay ours, or with `new_lineage()`, a fresh UUID.
     Raises `StateError`, `JournalError`, `StoreError`.
     """
@@ -88,16 +84,19 @@ def load_snapshot(store: ReadableStore, *, new_lineage: Callable[[], str]) -> St
         verify(state)
     check_newest(store, state, closed_logs)
     closed = () if state is None else state.closed_runs
-    runs = (log for log in open_logs if not log.startswith(KEYRING))
-    open_run = min((log for log in runs if log not in closed), default=None)
+    open_run = _open_run(store, [run for run in runs(open_logs) if run not in closed])
     if state is None:
-        begun = None if open_run is None else _lineage(store.read_log(open_run), open_run)
+        begun = None if open_run is None else _lineage(store, open_run)
         state = State(lineage=begun or new_lineage())
     return StateSnapshot(state, None if blob is None else blob.version, open_run)
 
 
-_SECOND = len("20270101T120000Z")
-"""How much of a run's name is its time."""
+def _open_run(store: ReadableStore, candidates: Sequence[str]) -> str | None:
+    if len(candidates) < 2:
+        return candidates[0] if candidates else None
+    heads = {item.run: item.head for item in read_runs(store, candidates)}
+    return min(heads, key=lambda run: (-head.serial if (head := heads[run]) else 1, run))
+
 
 _MEANT = (
     "If this state is meant: keyplan state pull > kept.json, then"
@@ -106,12 +105,12 @@ _MEANT = (
 
 
 def check_newest(store: ReadableStore, state: State | None, closed_logs: Sequence[str]) -> None:
-    """Raise `StateError` if the newest closed journal was not folded into the state.
+    """Raise `StateError` if a closed journal tells of a newer state than this one.
 
     The journals must have been listed before the state was read: a run that ends in between
     is then in the state, and never in journals that the state does not know.
     """
-    found = _newest(store, closed_logs, set() if state is None else set(state.closed_runs))
+    found = _newest(store, state, runs(closed_logs))
     if found is None:
         return
     newest, head = found
@@ -128,42 +127,39 @@ def check_newest(store: ReadableStore, state: State | None, closed_logs: Sequenc
             why=f"It has lineage {state.lineage}; the journals beside it are of {head.lineage}.",
             advice=f"{restoring(head.serial + 1)}\n{_MEANT}",
         )
-    if head.serial >= state.serial:
-        raise StateError(
-            f"the state is older than its journals: serial {state.serial}",
-            why=f"Run {newest} began at serial {head.serial} and is not in it: an earlier state"
-            " was put back, or the state and its journals were mixed up.",
-            advice=f"{restoring(head.serial + 1)}\n{_MEANT}",
-        )
+    raise StateError(
+        f"the state is older than its journals: serial {state.serial}",
+        why=f"Run {newest} began at serial {head.serial} and is not in it: an earlier state"
+        " was put back, or the state and its journals were mixed up.",
+        advice=f"{restoring(head.serial + 1)}\n{_MEANT}",
+    )
 
 
 def _newest(
-    store: ReadableStore, logs: Sequence[str], closed: AbstractSet[str]
+    store: ReadableStore, state: State | None, closed: Sequence[str]
 ) -> tuple[str, RunStarted] | None:
-    """The newest closed run that did anything, unless the state holds it or a newer one.
+    """The run with the highest serial that this state should hold and does not.
 
-    Names of runs sort by the second in which they began; within one, serials tell.
+    That is one of its lineage that began with its serial or later; and one of another
+    lineage, if the state holds no journal that is there. Names, which have a clock in them,
+    only bound what is read, of a state that holds as many runs as it can: what is older than
+    all of these by name is not asked.
     """
-    runs = sorted((log for log in logs if not log.startswith(KEYRING)), reverse=True)
-    for _, group in groupby(runs, key=lambda run: run[:_SECOND]):
-        same_second = list(group)
-        heads = [
-            (run, head)
-            for run in same_second
-            if run not in closed and (head := _ended(store.read_log(run), run)) is not None
-        ]
-        if heads:
-            return max(heads, key=lambda item: item[1].serial)
-        if not closed.isdisjoint(same_second):
-            return None
-    return None
+    held = () if state is None else state.closed_runs
+    known = not set(held).isdisjoint(closed)
+    oldest = min(held) if len(held) >= CLOSED_RUNS else ""
+    found: list[tuple[str, RunStarted]] = []
+    for item in read_runs(store, (run for run in closed if run not in held and run > oldest)):
+        if item.error is not None and not (known and isinstance(item.error, JournalError)):
+            raise item.error  # of a broken journal of a state that is known, `verify` tells
+        head = item.ended
+        if head is not None and (state is None or _is_missing(head, state, known=known)):
+            found.append((item.run, head))
+    return max(found, key=lambda item: item[1].serial, default=None)
 
 
-def _ended(journal: bytes, run: str) -> RunStarted | None:
-    """How a run began that ended; one that broke off before it did anything did not."""
-    entries = read_journal(journal, run=run).entries
-    head = entries[0] if entries else None
-    return head if isinstance(head, RunStarted) and isinstance(entries[-1], RunEnded) else None
+def _is_missing(head: RunStarted, state: State, *, known: bool) -> bool:
+    return head.serial >= state.serial if head.lineage == state.lineage else not known
 
 
 def restoring(serial: int) -> str:
@@ -174,10 +170,12 @@ def restoring(serial: int) -> str:
     )
 
 
-def _lineage(journal: bytes, run: str) -> str | None:
-    entries = read_journal(journal, run=run).entries
-    head = entries[0] if entries else None
-    return head.lineage if isinstance(head, RunStarted) else None
+def _lineage(store: ReadableStore, run: str) -> str | None:
+    for item in read_runs(store, [run]):
+        if item.error is not None:
+            raise item.error
+        return item.head.lineage if item.head else None
+    return None
 
 
 def commit_state(
@@ -205,6 +203,6 @@ def archive_closed_runs(
 
     Called after a commit; it also tidies up after a crash between commit and archive.
     """
-    for log in store.open_logs():
-        if log in state.closed_runs:
-            store.archive(log, lease=lease)
+    for run in runs(store.open_logs()):
+        if run in state.closed_runs:
+            store.archive(run, lease=lease)

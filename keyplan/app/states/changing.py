@@ -21,10 +21,10 @@ from keyplan.sdk.store import Blob, Lease, LeaseInfo, Store
 from keyplan.state.codec import decode_state
 from keyplan.state.entries import RunStarted
 from keyplan.state.integrity import verify
-from keyplan.state.journal import read_journal
 from keyplan.state.model import ResourceState, State, StateSnapshot
 from keyplan.state.rebuilding import newest_state
-from keyplan.state.snapshot import KEYRING, archive_closed_runs, load_snapshot
+from keyplan.state.runs import read_runs
+from keyplan.state.snapshot import archive_closed_runs, load_snapshot
 
 LARGEST = 512 * 1024 * 1024
 """A file larger than this many bytes is not a state."""
@@ -99,7 +99,7 @@ def push(workspace: Workspace, content: bytes, *, force: bool, lock_timeout: flo
             _check_serial(newest, pushed, store)
             _check_other(blob, pushed, store)
         base = present or State(pushed.lineage, closed_runs=pushed.closed_runs)
-        serial = max(newest, base.serial, pushed.serial)
+        serial = max(newest, base.serial, pushed.serial, _counted(store, base.lineage))
         head = State(base.lineage, serial, closed_runs=base.closed_runs)
         at = StateSnapshot(head, blob.version if blob else None)
         return replace_state(store, at, content, lease, holder=holder(), edited=force, clock=clock)
@@ -159,19 +159,20 @@ def _open_runs(store: Store, present: State | None, lease: Lease) -> dict[str, R
     """
     closed = () if present is None else present.closed_runs
     found: dict[str, RunStarted | None] = {}
-    for log in store.open_logs():
-        if log.startswith(KEYRING) or log in closed:
-            continue
-        try:
-            entries = read_journal(store.read_log(log), run=log).entries
-        except JournalError:
-            found[log] = None
-            continue
-        if began_nothing(entries):
-            store.archive(log, lease=lease)
+    for item in read_runs(store, (log for log in store.open_logs() if log not in closed)):
+        if item.error is None and began_nothing(item.entries):
+            store.archive(item.run, lease=lease)
+        elif item.error is None or isinstance(item.error, JournalError):
+            found[item.run] = item.head
         else:
-            found[log] = entries[0] if isinstance(entries[0], RunStarted) else None
+            raise item.error
     return found
+
+
+def _counted(store: Store, lineage: str) -> int:
+    """The serial after the last run that is known, also where its state cannot be made again."""
+    ended = [head for item in read_runs(store, store.closed_logs()) if (head := item.ended)]
+    return max((head.serial + 1 for head in ended if head.lineage == lineage), default=0)
 
 
 def _belongs(pushed: State, present: State | None, run: str, head: RunStarted | None) -> bool:

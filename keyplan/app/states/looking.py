@@ -11,12 +11,13 @@ from keyplan.model.address import Address, matches
 from keyplan.plans.history import Problem, Run, RunOutcome
 from keyplan.sdk.store import Store
 from keyplan.state.codec import decode_state, encode_state
-from keyplan.state.entries import Entry, RunEnded, RunStarted, StepFailed, StepSucceeded
+from keyplan.state.entries import Entry, RunEnded, StepFailed, StepSucceeded
 from keyplan.state.integrity import verify
-from keyplan.state.journal import read_journal
 from keyplan.state.model import ResourceState, State
 from keyplan.state.rebuilding import newest_state, state_of_serial
-from keyplan.state.snapshot import KEYRING, check_newest, restoring
+from keyplan.state.runs import RunJournal, read_runs, strays
+from keyplan.state.runs import runs as open_runs
+from keyplan.state.snapshot import check_newest, restoring
 
 
 def list_keys(workspace: Workspace, pattern: str = "") -> list[ResourceState]:
@@ -69,23 +70,21 @@ def pull(workspace: Workspace, serial: int | None = None) -> bytes:
 def history(workspace: Workspace) -> list[Run]:
     """Every run whose journal is there, newest first; one that cannot be read says why."""
     store = workspace.store
-    logs = [*store.closed_logs(), *store.open_logs()]
-    runs = [_run_of(store, log) for log in dict.fromkeys(logs) if not log.startswith(KEYRING)]
+    logs = (*store.closed_logs(), *store.open_logs())
+    runs = [_run_of(item) for item in read_runs(store, logs)]
     return sorted(runs, key=lambda run: (run.at, run.serial, run.id), reverse=True)
 
 
-def _run_of(store: Store, log: str) -> Run:
-    try:
-        entries = read_journal(store.read_log(log), run=log).entries
-    except StateError as error:
-        return Run(log, RunOutcome.UNREADABLE, problem=error.what)
-    head = entries[0] if entries else None
-    if not isinstance(head, RunStarted):
-        return Run(log, RunOutcome.EMPTY)
+def _run_of(item: RunJournal) -> Run:
+    if item.error is not None:
+        return Run(item.run, RunOutcome.UNREADABLE, problem=item.error.what)
+    head, entries = item.head, item.entries
+    if head is None:
+        return Run(item.run, RunOutcome.EMPTY)
     end = entries[-1]
     outcome = RunOutcome(end.outcome) if isinstance(end, RunEnded) else RunOutcome.OPEN
     return Run(
-        id=log,
+        id=item.run,
         outcome=outcome,
         operation=head.operation,
         holder=head.holder,
@@ -133,23 +132,26 @@ def _present(store: Store, problems: list[Problem]) -> State | None:
 
 
 def _journals(store: Store) -> Iterator[Problem]:
-    for log in store.closed_logs():
-        if log.startswith(KEYRING):
-            continue
-        try:
-            reading = read_journal(store.read_log(log), run=log)
-        except StateError as error:
-            yield Problem(f"journal {log}", error.what, error.advice)
-            continue
-        if reading.torn:
-            yield Problem(f"journal {log}", "its last line is cut off", "Restore it from a backup.")
-    for log in store.open_logs():
-        if not log.startswith(KEYRING):
+    for item in read_runs(store, store.closed_logs()):
+        if item.error is not None:
+            yield Problem(f"journal {item.run}", item.error.what, item.error.advice)
+        elif item.torn:
             yield Problem(
-                f"run {log}",
-                "it did not end, or is going on",
-                "When nobody runs it: keyplan resume, or keyplan rollback",
+                f"journal {item.run}", "its last line is cut off", "Restore it from a backup."
             )
+    for run in open_runs(store.open_logs()):
+        yield Problem(
+            f"run {run}",
+            "it did not end, or is going on",
+            "When nobody runs it: keyplan resume, or keyplan rollback",
+        )
+    for log in strays([*store.closed_logs(), *store.open_logs()]):
+        yield Problem(
+            f"journal {log}",
+            "it is not called as keyplan calls a journal, and nothing in it counts",
+            "Somebody else put it there: look at it, then take it away.",
+            matters=False,
+        )
 
 
 def _versions(store: Store) -> Iterator[Problem]:
