@@ -21,12 +21,22 @@ from keyplan.sdk.provider import PolicyProblem as Problem
 from keyplan.sdk.provider import PolicyReview
 from keyplan_aws.policy.access import names_in, through_iam
 from keyplan_aws.policy.canonical import canonical_policy
-from keyplan_aws.policy.document import ACCOUNT, MAX_BYTES, fields, size_of, statements, written
+from keyplan_aws.policy.document import (
+    ACCOUNT,
+    MAX_BYTES,
+    fields,
+    foreign_text,
+    size_of,
+    statements,
+    written,
+)
+from keyplan_aws.policy.foreign import objection
 from keyplan_aws.policy.objections import objections
 from keyplan_aws.policy.operations import SET_POLICY
 from keyplan_aws.policy.principals import is_account, is_unique_id, parse_arn, spelled
 from keyplan_aws.policy.reading import condition_arns
 from keyplan_aws.policy.standing import Standing, person, standing
+from keyplan_aws.policy.standing import caller as calling
 
 _STRANGE = re.compile(r"[^\t\n\r -\u00ff]")
 _ALMOST = 0.8
@@ -40,12 +50,14 @@ def check(document: Value, *, account: str | None, caller: str) -> Sequence[Prob
     if document is None:
         return []
     policy = canonical_policy(document, account=account)
+    if (foreign := foreign_text(policy)) is not None:
+        return [_unread(foreign, account)]
     return [
         *_recovery(policy, account),
         *_caller(policy, account, caller),
         *_text(policy),
         *_orphans(policy),
-        *(objection for item in statements(policy) for objection in objections(item, account)),
+        *(found for item in statements(policy) for found in objections(item, account)),
     ]
 
 
@@ -98,9 +110,11 @@ def _standings(
 
 def may_set_policy(document: Value, account: str | None, caller: str) -> Truth:
     """Whether the caller can set the policy again: `None` where the policy does not tell."""
-    who = person(spelled(caller, account))
-    if who is None or document is None:
+    who = calling(spelled(caller, account))
+    if who is None or document is None or foreign_text(document) is not None:
         return None
+    if account not in (None, who.account):
+        return False  # KMS lets nobody set the policy of another account's key
     stands = standing(canonical_policy(document, account=account), who, SET_POLICY)
     if stands.denied or (stands.direct is False and stands.delegated is False):
         return False
@@ -128,6 +142,16 @@ _UNRECOVERABLE = Problem(
     "Let the account keep its share (`aws: {account: recovery}`), or name an administrator "
     "of the account without a condition that can fail and without a deny over it.",
 )
+
+
+def _unread(text: str, account: str | None) -> Problem:
+    return Problem(
+        "KP-KPOL-019",
+        Severity.WARNING,
+        f"it cannot be read, and may allow anybody anything: {objection(text, account)}",
+        "Declare `policies` for the key, or put a policy with AWS's own tools.",
+        lasting=True,
+    )
 
 
 def _recovery(policy: Value, account: str | None) -> Iterator[Problem]:

@@ -7,12 +7,12 @@ unknown, and a condition on it may hold or fail.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from keyplan.access.conditions import Truth, both
-from keyplan_aws.policy.access import names_in
 from keyplan_aws.policy.document import fields, statements, texts
 from keyplan_aws.policy.operators import Operator, parse_operator
 from keyplan_aws.policy.patterns import covers, has_wildcard
@@ -29,13 +29,14 @@ _FACTS: Mapping[str, str | None] = {
 """What a plain call states; `None`: the key is missing from it."""
 
 _UNKNOWN = object()
+_PARTITION = re.compile(r"arn:aws[a-z-]*:")
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody who calls. `arn` is that of an account's root for the account itself.
 
-    The ARN of a session does not tell the path of its role: `exact` is false then, and
+    Who calls as a session does not tell the path of its role: `exact` is false then, and
     `short` (`role/ci`, unique in its account) is what can be compared.
     """
 
@@ -65,6 +66,14 @@ def person(principal: str) -> Person | None:
         role = f"arn:{arn.partition}:iam::{arn.account}:{arn.short}"
         return Person(arn.account, role, arn.short, exact=False)
     return Person(arn.account, principal, arn.short)
+
+
+def caller(principal: str) -> Person | None:
+    """Who acts, by what STS tells: of a role without its path, even where it looks whole."""
+    who = person(principal)
+    if who is not None and who.short.startswith("role/") and who.arn.endswith(f":{who.short}"):
+        return replace(who, exact=False)
+    return who
 
 
 def standing(document: Any, who: Person, action: str) -> Standing:
@@ -101,28 +110,39 @@ def _speaks_of(statement: Mapping[str, Any], action: str) -> bool:
 def _allows(statement: Mapping[str, Any], who: Person) -> tuple[Truth, Truth]:
     if "NotPrincipal" in statement:
         return None, None
-    names = names_in(statement, "Principal")
-    return ANYONE in names or any(_is(name, who) for name in names), who.account in names
+    names = _people(statement, "Principal")
+    return _either([ANYONE in names, *(_is(name, who) for name in names)]), who.account in names
 
 
 def _denies(statement: Mapping[str, Any], who: Person) -> Truth:
-    """To be spared by `NotPrincipal`, a principal and its account must both be listed."""
+    """To be spared by `NotPrincipal`, a principal and its account must both be listed.
+
+    Of a role its session must be too, and which that will be is not known.
+    """
     if "NotPrincipal" in statement:
-        spared = names_in(statement, "NotPrincipal")
-        listed = any(_is(name, who) for name in spared)
-        if listed and who.account in spared:
+        spared = _people(statement, "NotPrincipal")
+        listed = _either([_is(name, who) for name in spared])
+        if listed and who.account in spared and not who.short.startswith("role/"):
             return False
-        return None if listed else True
-    names = names_in(statement, "Principal")
-    return ANYONE in names or who.account in names or any(_is(name, who) for name in names)
+        return True if listed is False else None
+    names = _people(statement, "Principal")
+    return _either([ANYONE in names, who.account in names, *(_is(name, who) for name in names)])
 
 
-def _is(name: str, who: Person) -> bool:
-    """A role's name is unique in its account, whatever its path."""
-    if name in (who.arn, who.account) and is_account(name) == (who.short == "root"):
-        return True
+def _people(statement: Mapping[str, Any], field: str) -> list[str]:
+    """Accounts, users, roles and sessions: a service is none, however it is called."""
+    value = statement.get(field)
+    return texts(value.get("AWS")) if isinstance(value, Mapping) else texts(value)
+
+
+def _is(name: str, who: Person) -> Truth:
+    """A role's name is unique in its account, whatever its path; a session is one of many."""
+    if is_account(name):
+        return name == who.account and who.short == "root"
     arn = parse_arn(name)
-    return arn is not None and (arn.account, arn.short) == (who.account, who.short)
+    if arn is None or (arn.account, arn.short) != (who.account, who.short):
+        return False
+    return None if arn.kind == "assumed-role" else True
 
 
 # -- conditions --------------------------------------------------------------------------
@@ -142,6 +162,8 @@ def _test(operator: Operator, key: str, values: list[str], who: Person) -> Truth
     if fact is _UNKNOWN:
         return None
     if operator.base == "Null":
+        if str(operator) != "Null":
+            return None  # AWS knows no such thing
         return ("true" if fact is None else "false") in values
     if fact is None:
         return operator.holds_without
@@ -163,6 +185,8 @@ def _fact(key: str, who: Person) -> object:
 def _matches(operator: Operator, value: str, fact: str, who: Person) -> Truth:
     if "${" in value:
         return None
+    if who.short == "root" and fact == who.arn:  # an account does not tell its partition
+        value = _PARTITION.sub("arn:aws:", value)
     match operator.base:
         case "StringEquals" | "StringNotEquals" | "Bool":
             found = value == fact
@@ -191,7 +215,13 @@ def _arn_matches(pattern: str, fact: str, who: Person) -> Truth:
 
 
 def _perhaps_by_path(pattern: str, who: Person) -> Truth:
-    """A session's role may have a path: an ARN of that name is it, a pattern may be."""
+    """A session's role may have a path: an ARN of that name is it, a pattern may be.
+
+    A session itself is nobody's `aws:PrincipalArn`.
+    """
+    service = pattern.split(":", 3)[2:3]
+    if service and not covers(service[0], "iam"):
+        return False
     arn = parse_arn(pattern)
     if arn is not None and not has_wildcard(pattern):
         return (arn.account, arn.short) == (who.account, who.short)

@@ -11,8 +11,12 @@ from keyplan_aws.policy.access import through_iam
 from keyplan_aws.policy.preflight import administrators, check, may_set_policy, review
 
 HOME = "111122223333"
+USER = f"arn:aws:iam::{HOME}:user/ada"
 ADMIN, APP = (f"arn:aws:iam::{HOME}:role/{name}" for name in ("admin", "app"))
 SSO = f"arn:aws:iam::{HOME}:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_1"
+SSO_CALLER = f"arn:aws:iam::{HOME}:role/AWSReservedSSO_Admin_1"
+"""The same as STS tells it: without the path."""
+OTHER = "arn:aws:iam::444455556666:role/ci"
 ACCOUNT = through_iam(HOME)
 ELSEWHERE = {"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
 ROOT = {"AWS": f"arn:aws:iam::{HOME}:root"}
@@ -29,6 +33,10 @@ def deny(**given: Any) -> dict[str, Any]:
 
 def doc(*statements: Any) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def session(role: str) -> str:
+    return f"arn:aws:sts::{HOME}:assumed-role/{role}/run-1"
 
 
 def only(principal: str, *, operator: str = "ArnNotEquals") -> dict[str, Any]:
@@ -76,6 +84,40 @@ KEPT: dict[str, tuple[dict[str, Any], set[str]]] = {
         {ADMIN},
     ),
     "others are denied something else": (doc(says(), deny(Action="kms:Decrypt")), {ACCOUNT}),
+    "a user is spared with the account": (
+        doc(
+            says(Principal={"AWS": USER}),
+            deny(Principal=..., NotPrincipal={"AWS": [USER, HOME]}),
+        ),
+        {USER},
+    ),
+    "by a wildcard in another case": (doc(says(Action="KMS:?utKey*")), {ACCOUNT}),
+    "everything but something else": (doc(says(Action=..., NotAction="kms:Decrypt")), {ACCOUNT}),
+    "a session is denied": (doc(says(), deny(Principal={"AWS": session("ci")})), {ACCOUNT}),
+    "a service is denied": (doc(says(), deny(Principal={"Service": "*"})), {ACCOUNT}),
+    "the root of another account is denied": (
+        doc(says(), deny(Principal={"AWS": "arn:aws:iam::444455556666:root"})),
+        {ACCOUNT},
+    ),
+    "a deny of two tests, one of which fails": (
+        doc(
+            says(),
+            deny(
+                Condition={
+                    "Bool": {"aws:SecureTransport": "false"},
+                    "StringEquals": {"aws:PrincipalTag/team": "x"},
+                }
+            ),
+        ),
+        {ACCOUNT},
+    ),
+    "in another partition": (
+        doc(
+            says(Principal={"AWS": f"arn:aws-us-gov:iam::{HOME}:root"}),
+            only(f"arn:aws-us-gov:iam::{HOME}:root", operator="StringNotEquals"),
+        ),
+        {ACCOUNT},
+    ),
 }
 
 LOST: dict[str, dict[str, Any]] = {
@@ -112,6 +154,59 @@ LOST: dict[str, dict[str, Any]] = {
     ),
     "the one who is spared is of another account": doc(
         says(), only("arn:aws:iam::444455556666:role/admin")
+    ),
+    "a role is spared, and its sessions are not": doc(
+        says(Principal={"AWS": ADMIN}),
+        deny(Principal=..., NotPrincipal={"AWS": [ADMIN, f"arn:aws:iam::{HOME}:root"]}),
+    ),
+    "only another name of the account is spared": doc(
+        says(Principal={"AWS": ADMIN}), deny(Principal=..., NotPrincipal={"AWS": HOME})
+    ),
+    "a session is spared by condition": doc(says(), only(session("admin"))),
+    "all of the account's roles are a pattern": doc(says(), only(f"arn:aws:iam::{HOME}:role/ad*")),
+    "only the root of another account is left": doc(
+        says(Principal={"AWS": "arn:aws:iam::444455556666:root"})
+    ),
+    "everybody, if a tag of the key says so": doc(
+        says(Principal="*", Condition={"StringEquals": {"aws:ResourceTag/open": "yes"}})
+    ),
+    "everybody, if their own tag says so": doc(
+        says(Principal="*", Condition={"StringEquals": {"aws:PrincipalTag/admin": "yes"}})
+    ),
+    "everybody of an organisation": doc(
+        says(Principal="*", Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}})
+    ),
+    "everybody, if the key has an alias": doc(
+        says(Condition={"ForAnyValue:StringLike": {"kms:ResourceAliases": "alias/*"}})
+    ),
+    "a deny by a tag that others may set": doc(
+        says(), deny(Condition={"StringEquals": {"aws:ResourceTag/locked": "yes"}})
+    ),
+    "an operator that there is not": doc(
+        says(Condition={"StringResembles": {"aws:PrincipalAccount": HOME}})
+    ),
+    "a deny by an operator that there is not": doc(
+        says(), deny(Condition={"StringResembles": {"aws:PrincipalAccount": "444455556666"}})
+    ),
+    "a quantifier where there is none": doc(
+        says(Condition={"ForAllValues:Null": {"kms:ViaService": "true"}})
+    ),
+    "two tests of which one can fail": doc(
+        says(
+            Condition={
+                "StringEquals": {"kms:CallerAccount": HOME},
+                "IpAddress": {"aws:SourceIp": "10.0.0.0/8"},
+            }
+        )
+    ),
+    "a wildcard that leaves it out": doc(says(Action=["kms:Put*Grant", "kms:Get*"])),
+    "everything but all that puts": doc(says(Action=..., NotAction="kms:Put*")),
+    "denied by a wildcard": doc(says(), deny(Action="kms:Put*")),
+    "denied by a wildcard in another case": doc(says(), deny(Action="KMS:*POLICY")),
+    "a service that is called like everybody": doc(says(Principal={"Service": "*"})),
+    "a service that is called like the account": doc(says(Principal={"Service": HOME})),
+    "denied to everybody on this key's pattern": doc(
+        says(), deny(Resource="arn:aws:kms:*:*:key/*")
     ),
     "the ARN holds a variable": doc(
         says(), only(f"arn:aws:iam::{HOME}:role/${{aws:PrincipalTag/team}}")
@@ -159,10 +254,6 @@ def test_the_default_policy_is_sound() -> None:
 # -- the caller --------------------------------------------------------------------------
 
 
-def session(role: str) -> str:
-    return f"arn:aws:sts::{HOME}:assumed-role/{role}/run-1"
-
-
 @pytest.mark.parametrize(
     ("document", "caller", "able"),
     [
@@ -184,6 +275,34 @@ def session(role: str) -> str:
             None,
         ),
         (doc(says(Principal={"AWS": ADMIN})), "somebody", None),
+        (doc(says(Principal={"AWS": session("ci")})), session("ci"), None),
+        (doc(says(Principal={"AWS": session("ci")})), session("app"), False),
+        (doc(says(), deny(Principal={"AWS": session("ci")})), session("ci"), None),
+        (doc(says(Principal={"AWS": SSO}), only(SSO)), SSO_CALLER, True),
+        (doc(says(Principal={"AWS": SSO}), only(session("ci"))), SSO_CALLER, False),
+        (doc(says(Principal={"AWS": ADMIN}), only(session("admin"))), session("admin"), False),
+        (doc(says(Principal={"AWS": ADMIN}), deny(Action="kms:Put*")), ADMIN, False),
+        (doc(says(Principal={"AWS": OTHER})), OTHER, False),
+        (doc(says(Principal="*")), OTHER, False),
+        (doc(says(Principal={"Service": "*"})), ADMIN, False),
+        (
+            doc(
+                says(Principal={"AWS": ADMIN}),
+                deny(Principal=..., NotPrincipal={"AWS": [ADMIN, HOME]}),
+            ),
+            ADMIN,
+            None,
+        ),
+        (
+            doc(says(Principal={"AWS": ADMIN}), deny(Principal=..., NotPrincipal={"AWS": HOME})),
+            ADMIN,
+            False,
+        ),
+        (
+            doc(says(Principal={"AWS": ADMIN}, Condition={"StringResembles": {"aws:a": "b"}})),
+            ADMIN,
+            None,
+        ),
     ],
 )  # fmt: skip
 def test_whether_the_caller_can_go_on(
