@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import TypeAlias
 
 from keyplan.plans.changes import DriftKind
@@ -17,9 +18,13 @@ from keyplan.plans.drift import DriftReport
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 
-CHECKED = "keyplan_last_drift_check_timestamp_seconds"
+RUN = "keyplan_drift_last_run_timestamp_seconds"
+SUCCESS = "keyplan_drift_last_run_success"
+CHECKED = "keyplan_drift_last_success_timestamp_seconds"
 
-_CHECKED = re.compile(rf"^{CHECKED}{{.*}} ([0-9]+(?:\.[0-9]+)?)$", re.MULTILINE)
+_LABEL = r'\{stack="((?:[^"\\\n]|\\.)*)"\}'
+_STACK = re.compile(rf"^{SUCCESS}{_LABEL} ", re.MULTILINE)
+_CHECKED = re.compile(rf"^{CHECKED}{_LABEL} ([0-9]+(?:\.[0-9]+)?)$", re.MULTILINE)
 
 
 def drift_metrics(report: DriftReport, *, seconds: float) -> str:
@@ -44,41 +49,56 @@ def drift_metrics(report: DriftReport, *, seconds: float) -> str:
             *_metric("keyplan_drift_keys", "Keys that drifted.", [(only, report.drifted_keys)]),
             *_metric("keyplan_keys", "Keys in the state.", [(only, report.keys)]),
             *_metric(
-                "keyplan_drift_check_duration_seconds",
+                "keyplan_drift_last_run_duration_seconds",
                 "How long the last check took.",
-                [(only, round(seconds, 3))],
+                [(only, seconds)],
             ),
-            *_up(report.stack, up=True),
-            *_checked(report.stack, report.now.timestamp()),
+            *_ran(only, report.now, success=True),
+            *_checked(only, report.now.timestamp()),
         ]
     )
 
 
-def failed_metrics(stack: str, before: str) -> str:
-    """The metrics of a check that could not be made; `before` is the file as it was."""
-    last = next((found[1] for found in _CHECKED.finditer(before)), None)
-    lines = [*_up(stack, up=False)]
-    if last is not None:
-        lines += _checked(stack, float(last))
-    return "".join(lines)
+def failed_metrics(stack: str | None, before: str, now: datetime) -> str:
+    """The metrics of a check that could not be made; `before` is the file as it was.
+
+    The figures of earlier checks are gone from it. A `stack` that cannot be read is called
+    as it was there.
+    """
+    if stack is None:
+        known = _STACK.search(before)
+        stack = _plain(known[1]) if known else ""
+    only: Labels = (("stack", stack),)
+    last = _CHECKED.search(before)
+    kept = _checked(only, float(last[2])) if last else ()
+    return "".join([*_ran(only, now, success=False), *kept])
 
 
-def _up(stack: str, *, up: bool) -> Iterator[str]:
-    text = "Whether the last check for drift could be made."
-    return _metric("keyplan_drift_up", text, [((("stack", stack),), int(up))])
+def _ran(labels: Labels, now: datetime, *, success: bool) -> Iterator[str]:
+    yield from _metric(
+        RUN,
+        "When drift was last looked for, with or without success.",
+        [(labels, now.timestamp())],
+    )
+    text = "Whether the last check for drift could be made, whatever it found."
+    yield from _metric(SUCCESS, text, [(labels, int(success))])
 
 
-def _checked(stack: str, instant: float) -> Iterator[str]:
-    text = "When drift was last looked for with success."
-    return _metric(CHECKED, text, [((("stack", stack),), round(instant, 3))])
+def _checked(labels: Labels, instant: float) -> Iterator[str]:
+    return _metric(CHECKED, "When drift was last looked for with success.", [(labels, instant)])
 
 
 def _metric(name: str, help_: str, samples: Iterable[tuple[Labels, float]]) -> Iterator[str]:
-    """A gauge with its samples."""
+    """A gauge with its samples, to the thousandth."""
     yield f"# HELP {name} {help_}\n# TYPE {name} gauge\n"
     for labels, value in samples:
         inside = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels)
-        yield f"{name}{{{inside}}} {value}\n"
+        yield f"{name}{{{inside}}} {round(value, 3)}\n"
+
+
+def _plain(label: str) -> str:
+    """The inverse of `_escaped`."""
+    return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], label)
 
 
 def _escaped(text: str) -> str:

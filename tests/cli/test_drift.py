@@ -11,36 +11,18 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from keyplan.app.workspace import Workspace
-from keyplan.model.address import Address
 from keyplan.model.keys import KeyState
-from keyplan.model.operations import ChangeState, CreateAlias, PutLabels
+from keyplan.model.operations import ChangeState
 from keyplan.sdk.store import LeaseInfo
 from keyplan.session.clock import SYSTEM_CLOCK
 from tests.cli.conftest import Run
-
-ROOT, PAYMENTS = Address("key.root"), Address("key.payments")
-RELABELLED = PutLabels(PAYMENTS, {"team": "theirs"}, [], {"team": "payments"})
-RENAMED = CreateAlias(ROOT, "theirs")
-
-
-def behind(stack: Path, *operations: Any) -> None:
-    """Somebody else changes keys of the HSM."""
-    workspace = Workspace(stack, environment={})
-    state = workspace.snapshot().state
-    ids = {address: item.id for address, item in state.resources.items()}
-    with workspace.sessions(["hsm"], read_only=False) as sessions:
-        for operation in operations:
-            sessions["hsm"].execute(operation, ids)
+from tests.cli.drifting import PAYMENTS, RELABELLED, RENAMED, behind
 
 
 @pytest.fixture
@@ -247,118 +229,6 @@ def test_a_run_that_came_in_between_is_noticed(
     monkeypatch.setattr(module, "survey", disturbed)
     result = keyplan("drift", "--json")
     assert (result.code, result.document["error"]["class"]) == (1, "busy")
-
-
-def test_metrics_are_prometheus_text(keyplan: Run, applied: Path) -> None:
-    behind(applied, RELABELLED)
-    assert keyplan("drift", "--metrics", "drift.prom").code == 2
-    file = applied / "drift.prom"
-    assert file.stat().st_mode & 0o777 == 0o644
-    text = file.read_text()
-    series = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
-    stack = 'stack="payments"'
-    assert series[f'keyplan_drift_items{{{stack},provider="hsm",kind="metadata"}}'] == "1"
-    assert series[f'keyplan_drift_items{{{stack},provider="hsm",kind="vanished"}}'] == "0"
-    assert series[f"keyplan_drift_keys{{{stack}}}"] == "1"
-    assert series[f"keyplan_drift_up{{{stack}}}"] == "1"
-    checked = series[f"keyplan_last_drift_check_timestamp_seconds{{{stack}}}"]
-    (applied / ".keyplan" / "hsm.db").write_bytes(b"not a database")
-    assert keyplan("drift", "--metrics", "drift.prom").code == 1
-    text = file.read_text()
-    assert f"keyplan_drift_up{{{stack}}} 0\n" in text
-    assert f"keyplan_last_drift_check_timestamp_seconds{{{stack}}} {checked}\n" in text
-    assert "keyplan_drift_items" not in text
-
-
-# -- telling others ----------------------------------------------------------------------
-
-
-@dataclass
-class Receiver:
-    """A web server on this machine that remembers what it was sent."""
-
-    url: str
-    got: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
-
-
-@contextmanager
-def receiving(status: int = 202, **headers: str) -> Iterator[Receiver]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            receiver.got.append((self.path, dict(self.headers), body))
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    receiver = Receiver(f"http://127.0.0.1:{server.server_port}/hook?token=secret-1")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def test_drift_is_told_as_a_cloudevent(keyplan: Run, applied: Path) -> None:
-    behind(applied, RELABELLED)
-    with receiving() as receiver:
-        assert keyplan("drift", "--notify", receiver.url).code == 2
-        assert keyplan("drift", env={"KEYPLAN_NOTIFY": receiver.url}).code == 2
-    (path, headers, event), (_, _, again) = receiver.got
-    assert path == "/hook?token=secret-1"
-    assert headers["Content-Type"].startswith("application/cloudevents+json")
-    assert (event["specversion"], event["type"]) == ("1.0", "io.keyplan.drift.detected.v1")
-    assert event["source"] == "/keyplan/payments"
-    assert event["id"] == again["id"], "receivers drop what they know"
-    assert event["data"]["counts"]["metadata"] == 1
-    assert event["data"]["items"][0]["path"] == "labels:team"
-    assert "theirs" not in json.dumps(event), "values stay where they were found"
-
-
-def test_without_drift_nobody_is_told(keyplan: Run, applied: Path) -> None:
-    with receiving() as receiver:
-        assert keyplan("drift", "--notify", receiver.url).code == 0
-    assert receiver.got == []
-
-
-@pytest.mark.parametrize("status", [302, 307, 404, 500])
-def test_a_receiver_that_refuses_is_a_warning_without_the_secret(
-    keyplan: Run, applied: Path, status: int
-) -> None:
-    behind(applied, RELABELLED)
-    with receiving() as elsewhere, receiving(status, Location=elsewhere.url) as receiver:
-        result = keyplan("drift", "--notify", receiver.url)
-    assert result.code == 2
-    assert f"127.0.0.1 was not notified of the drift: it answered {status}" in " ".join(
-        result.err.split()
-    )
-    assert "secret" not in result.out + result.err
-    assert elsewhere.got == []
-
-
-def test_a_receiver_that_is_not_there_is_a_warning(keyplan: Run, applied: Path) -> None:
-    behind(applied, RELABELLED)
-    with receiving() as receiver:
-        url = receiver.url.replace("http://", "http://user:secret-2@")
-    result = keyplan("drift", "--notify", url)
-    assert (result.code, "connection refused" in result.err) == (2, True)
-    assert "secret" not in result.out + result.err
-
-
-def test_a_user_in_the_address_becomes_a_header(keyplan: Run, applied: Path) -> None:
-    behind(applied, RELABELLED)
-    with receiving() as receiver:
-        keyplan("drift", "--notify", receiver.url.replace("http://", "http://u:p%40@"))
-    assert receiver.got[0][1]["Authorization"] == "Basic dTpwQA=="
 
 
 # -- putting it back ---------------------------------------------------------------------

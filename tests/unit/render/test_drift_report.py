@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +23,6 @@ from keyplan.render.cloudevents import drift_event
 from keyplan.render.drift_document import drift_document
 from keyplan.render.drift_markdown import LARGEST, drift_markdown
 from keyplan.render.drift_report import drift_text, left_text
-from keyplan.render.metrics import drift_metrics, failed_metrics
 from keyplan.render.sarif import LARGEST as MOST
 from keyplan.render.sarif import drift_sarif
 
@@ -198,22 +196,3 @@ def test_sarif_levels_and_severities_fall_with_the_class() -> None:
     assert scores == sorted(scores, reverse=True)
     assert [rule["defaultConfiguration"]["level"] for rule in rules[:3]] == ["error"] * 3
     assert drift_sarif(report())["runs"][0]["automationDetails"]["id"] == "keyplan/demo/drift/"
-
-
-@pytest.mark.parametrize("stack", ["demo", 'a"b\\c\nd'])
-def test_metrics_have_one_sample_for_each_class_of_each_provider(stack: str) -> None:
-    text = drift_metrics(report(entry(), stack=stack), seconds=1.5)
-    samples = [line for line in text.splitlines() if not line.startswith("#")]
-    name = r'[a-z_]+\{([a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+\} [0-9.]+'
-    assert all(re.fullmatch(name, line) for line in samples)
-    assert sum(line.startswith("keyplan_drift_items{") for line in samples) == len(DriftKind)
-    assert len({line.rpartition(" ")[0] for line in samples}) == len(samples)
-
-
-def test_metrics_of_a_failure_keep_the_last_good_instant() -> None:
-    good = drift_metrics(report(), seconds=1)
-    failed = failed_metrics("demo", good)
-    assert 'keyplan_drift_up{stack="demo"} 0\n' in failed
-    assert 'keyplan_last_drift_check_timestamp_seconds{stack="demo"} 1798804800.0\n' in failed
-    assert failed_metrics("demo", failed) == failed
-    assert "timestamp" not in failed_metrics("demo", "")
