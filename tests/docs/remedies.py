@@ -233,6 +233,13 @@ OTHERS = {
         "A principal of another account, without a limit",
         "Nothing says which organisation it must belong to, where it comes from, or when it ends.",
     ),
+    "KP-KPOL-019": (
+        "A live key policy cannot be read",
+        (
+            "It is no JSON, or has an element that keyplan does not know. It is kept word for word;"
+            " what it allows is unknown, so it is drift wherever a policy is declared."
+        ),
+    ),
     "KP-PLAN-001": (
         "What a key is made with cannot change",
         (
@@ -304,7 +311,8 @@ OTHERS = {
         "An attribute cannot be read",
         (
             "The provider may not read it, or does not answer for it. It is compared with what was "
-            "last applied, and never guessed: a change that somebody made is not seen."
+            "last applied, and never guessed: a change that somebody made is not seen. A key of "
+            "which nothing can be read is an error for that key; the plan of the others is shown."
         ),
     ),
     "KP-PLAN-016": (
@@ -516,6 +524,7 @@ REMEDIES = {
     ),
     "KP-KPOL-017": "Add a native condition on `aws:SourceArn` or `aws:SourceAccount`.",
     "KP-KPOL-018": "Add `org`, `source_vpc` or `expires_at`.",
+    "KP-KPOL-019": "Declare `policies`, and read in the plan what goes; or repair it by hand.",
     "KP-PLAN-001": "Keep the key, declare a successor, and move the alias in a later change.",
     "KP-PLAN-002": "Remove the key until `import` is there.",
     "KP-PLAN-003": "Find out who destroyed it. To go on: `removed` with `mode: forget`.",

@@ -1,9 +1,9 @@
 """Key policies that keyplan cannot read: kept word for word, and never guessed at.
 
 Such a policy is a value of its own, equal to nothing but the same text. So it is drift where a
-policy is declared, replacing it is a change that a plan shows, and its inverse puts the very text
-back. Rules: it may give anybody anything, as far as anyone can tell, and surely gives nobody
-anything: no step may put one without `--allow lockout`.
+policy is declared, and replacing it is a change that a plan shows and that keeps the very text.
+Rules: it may give anybody anything, as far as anyone can tell, and surely gives nobody anything.
+So no step may put one: a rollback that would is refused, which the plan says before.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from keyplan_aws.policy.document import to_json
 from keyplan_aws.policy.foreign import objection
 from keyplan_aws.provider import AwsProvider
 from keyplan_aws.settings import AwsSettings
-from tests.unit.aws.any_policy import taking_any_policy
+from tests.aws_double.any_policy import taking_any_policy
 from tests.unit.aws.conftest import KEY, Bench
 
 
