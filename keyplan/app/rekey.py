@@ -1,6 +1,6 @@
-"""Changing what opens a sealed state, and going back to a plain one.
+"""Sealing a plain state, changing what opens a sealed one, and going back to plain.
 
-Both need the lease and the present secret, and are crash-safe: see
+All need the lease and the present secret, and are crash-safe: see
 `keyplan.session.rekeying`. Afterwards `keyplan.state.sealed` must name the new secret, or
 be removed; nobody but the user edits it.
 """
@@ -34,6 +34,20 @@ def rekey(workspace: Workspace, new: SealedSettings, *, lock_timeout: float = 0.
         rekeying.rekey_store(store, opener, lease=lease)
 
 
+def seal(workspace: Workspace, *, lock_timeout: float = 0.0) -> None:
+    """Seal a plain state with the secret that `sealed` names, on a person's word that it is theirs.
+
+    Raises `StateError` if this machine has seen it sealed before.
+    """
+    from keyplan.session import rekeying  # noqa: PLC0415  (cryptography)
+
+    store = _sealed(workspace)
+    with leased(
+        store, holder=holder(), operation="state rekey", timeout=lock_timeout, clock=workspace.clock
+    ) as lease:
+        rekeying.seal_store(store, lease=lease)
+
+
 def settings_of(passphrase_env: str, passphrase_file: str, key_file: str) -> SealedSettings:
     """The new secret, of which exactly one is named."""
     from keyplan.session.sealed_settings import Passphrase, SealedSettings  # noqa: PLC0415
@@ -63,7 +77,7 @@ def _sealed(workspace: Workspace) -> SealedStore:
             "the state is not sealed",
             target=store.describe(),
             why="`keyplan.state` has no `sealed`.",
-            advice="Write sealed: {passphrase: {env: NAME}} beside the store; the next write"
-            " seals the state.",
+            advice="Write sealed: {passphrase: {env: NAME}} beside the store, then seal what is"
+            " there: keyplan state rekey --sealed",
         )
     return store

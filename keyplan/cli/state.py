@@ -226,28 +226,35 @@ def rekey(
     key_file: Annotated[
         str, typer.Option("--key-file", metavar="FILE", help="A file of 32 random bytes.")
     ] = "",
+    sealed: Annotated[
+        bool, typer.Option("--sealed", help="Seal a state that is not sealed yet.")
+    ] = False,
     unsealed: Annotated[
         bool, typer.Option("--unsealed", help="Go back to a state that is not sealed.")
     ] = False,
     lock_timeout: o.LockTimeout = "0s",
     no_color: o.NoColour = False,
 ) -> int:
-    """Seal a sealed state with another secret, or unseal it.
+    """Seal a sealed state with another secret, a plain one for the first time, or unseal it.
 
-    The configuration names the present one meanwhile, and the new one from then on.
+    The configuration names the present secret meanwhile, and the new one from then on.
     """
     from keyplan.app import rekey as use_case  # noqa: PLC0415  (pydantic and cryptography)
 
     terminal = terminal_of(ctx)
     terminal.coloured = not no_color
     wait = o.seconds_of(lock_timeout, "--lock-timeout")
-    if sum(map(bool, (passphrase_env, passphrase_file, key_file, unsealed))) != 1:
+    if sum(map(bool, (passphrase_env, passphrase_file, key_file, sealed, unsealed))) != 1:
         raise UsageError(
             "state rekey needs exactly one new secret",
             advice="Name it with --passphrase-env, --passphrase-file or --key-file, or write"
-            " --unsealed.",
+            " --sealed or --unsealed.",
         )
     workspace = workspace_of(terminal)
+    if sealed:
+        use_case.seal(workspace, lock_timeout=wait)
+        terminal.text("The state is sealed. What the store keeps from before is still plain.\n")
+        return 0
     if unsealed:
         use_case.unseal(workspace, lock_timeout=wait)
         terminal.text("The state is not sealed any more. Take `sealed` out of keyplan.state.\n")

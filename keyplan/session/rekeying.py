@@ -1,4 +1,4 @@
-"""Another passphrase or key file for a sealed store, and back to a plain one.
+"""A plain store sealed, another passphrase or key file for a sealed one, and back to plain.
 
 Changing it takes three steps, each durable before the next: the next ring has the keys there
 are and a new one, locked with the new secret; the state is sealed under the new key; rings
@@ -18,6 +18,23 @@ from keyplan.session.sealed import SealedStore
 from keyplan.state.keyring import Ring, relocked
 from keyplan.state.sealing import is_sealed, seal_state
 from keyplan.state.unlocking import Opener
+
+
+def seal_store(store: SealedStore, *, lease: Lease) -> None:
+    """Take what is there in the clear for ours, and seal the state.
+
+    Its journals and earlier states stay as they are, known by their digests. What was sealed
+    before as far as this machine knows is refused: then somebody put a plain state there.
+    """
+    ring = store.ring()
+    if ring is None and store.marks.is_known:
+        store.load()
+    if ring is None or ring.retired:
+        store.rings.make(store.opener, ring, store.rings.inventory(), lease=lease)
+        store.ring()
+    present, content = store.inner.load(), store.load()
+    if content is not None and present is not None and not is_sealed(present.content):
+        store.commit(content.content, expected=content.version, lease=lease)
 
 
 def rekey_store(store: SealedStore, new: Opener, *, lease: Lease) -> None:
@@ -50,6 +67,7 @@ def _opened(store: SealedStore) -> Ring:
         raise StoreError(
             "nothing in the store is sealed yet",
             target=store.inner.describe(),
-            advice="The first write seals it: change the passphrase or the key file and apply.",
+            advice="Change the passphrase or the key file in the configuration; then seal what is"
+            " there: keyplan state rekey --sealed",
         )
     return ring

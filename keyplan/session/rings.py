@@ -23,6 +23,7 @@ from keyplan.state.keyring import (
     new_ring,
     open_ring,
 )
+from keyplan.state.runs import runs
 from keyplan.state.sealing import MARK, is_sealed
 from keyplan.state.unlocking import Opener
 
@@ -80,13 +81,18 @@ class Rings:
             self._store.truncate_log(ring.log, whole, lease=lease)
         self._store.append(ring.log, [encode_ring(ring, opener)], lease=lease)
 
-    def make(self, opener: Opener, retired: Ring | None, *, lease: Lease) -> Ring:
-        """The first ring, or the one that was retired with a further key."""
+    def make(
+        self, opener: Opener, retired: Ring | None, unsealed: Unsealed, *, lease: Lease
+    ) -> Ring:
+        """The first ring, or the one that was retired with a further key.
+
+        It knows by their digests what is there `unsealed`.
+        """
         if retired is None:
             number = max(self.numbers(), default=0) + 1
-            ring = new_ring(opener, number, self._inventory())
+            ring = new_ring(opener, number, unsealed)
         else:
-            ring = replace(retired.with_new_root(), unsealed=self._inventory(), retired=False)
+            ring = replace(retired.with_new_root(), unsealed=unsealed, retired=False)
         self.write(ring, opener, lease=lease)
         return ring
 
@@ -98,7 +104,7 @@ class Rings:
                 self._store.truncate_log(log, 0, lease=lease)
                 self._store.archive(log, lease=lease)
 
-    def _inventory(self) -> Unsealed:
+    def inventory(self) -> Unsealed:
         """Everything that is in the store and not sealed."""
         store = self._store
         states: dict[str, str] = {}
@@ -107,7 +113,7 @@ class Rings:
             content = store.content(version)
             if content is not None and not is_sealed(content):
                 states[version] = sha256(content).hexdigest()
-        for log in visible([*store.open_logs(), *store.closed_logs()]):
+        for log in runs((*store.open_logs(), *store.closed_logs())):
             content = store.read_log(log)
             if not content.startswith(MARK):
                 logs[log] = (len(content), sha256(content).hexdigest())

@@ -2,9 +2,10 @@
 
 Rules: it is a `keyplan.sdk.store.Store` and asks nothing of the store below but that
 contract. Reading writes nothing to the store. What is there unsealed is accepted only if
-the key ring knows it by its digest, or while there is no ring: the first write makes one. A
-state that is older than one that this machine has seen is refused (`high_water`); what the
-journals know of it is asked of every store (`keyplan.state.snapshot`).
+the key ring knows it by its digest: the first write makes a ring where nothing is, and
+`keyplan state rekey --sealed` where something is, on a person's word. A state that is
+older than one that this machine has seen is refused (`high_water`); what the journals
+know of it is asked of every store (`keyplan.state.snapshot`).
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ from keyplan.state.sealing import (
 from keyplan.state.unlocking import Opener
 
 _LOG = logging.getLogger(__name__)
+
+_UNSEEN = (
+    "This machine has not seen the state in %s before: serial %s is taken for the newest, as far"
+    " as its journals tell."
+)
 
 
 class SealedStore:
@@ -72,6 +78,8 @@ class SealedStore:
             mark = self._mark(content, found.lineage, found.serial)
             self.marks.check(mark)
             if is_sealed(blob.content):
+                if not self.marks.is_known:
+                    _LOG.warning(_UNSEEN, self.inner.describe(), found.serial)
                 self.marks.raise_to(mark)
         return Blob(content, blob.version)
 
@@ -115,15 +123,8 @@ class SealedStore:
             return unseal_state(content, self._roots())
 
     def _accept_plain(self, content: bytes, version: str) -> None:
-        """Raise `StateError` unless nothing was ever sealed here, or the ring knows it."""
+        """Raise `StateError` unless the ring knows it, or says that the store is plain again."""
         ring = self._reading()
-        if ring is None and not self.marks.is_known:
-            _LOG.warning(
-                "The state in %s is not sealed yet. The next write seals it; copies that the"
-                " store keeps of earlier states stay as they are.",
-                self.inner.describe(),
-            )
-            return
         if ring is not None and self._is_plain_again(ring):
             return
         known = ring.unsealed.states.get(version) if ring else None
@@ -132,12 +133,23 @@ class SealedStore:
         serial = identify(content).serial
         if self.marks.accepted and self.marks.accepted == str(serial):
             return
+        if ring is None and not self.marks.is_known:
+            raise self._not_sealed("state")
         raise StateError(
             "the state is not sealed, and this store was sealed before",
             target=self.inner.describe(),
             why="Somebody put a plain state there: anybody who can write to the store can do so.",
             advice="Put the sealed state back; the store keeps earlier versions. If it is"
             f" yours, say so once: {ACCEPT}={serial} keyplan plan",
+        )
+
+    def _not_sealed(self, what: str) -> StateError:
+        return StateError(
+            f"the {what} is not sealed, and `keyplan.state` says that it is",
+            target=self.inner.describe(),
+            why="Either `sealed` was added just now, or somebody put this there: anybody who can"
+            " write to the store can do so.",
+            advice="If it is yours, seal it: keyplan state rekey --sealed",
         )
 
     def _is_plain_again(self, ring: Ring) -> bool:
@@ -217,7 +229,11 @@ class SealedStore:
         ring = self._reading()
         known = {} if ring is None else ring.unsealed.logs
         if log not in known and (ring is None or self._is_plain_again(ring)):
-            return 0 if _is_sealed_line(content) else len(content)
+            if _is_sealed_line(content):
+                return 0
+            if ring is None:
+                raise self._not_sealed(f"journal {log}")
+            return len(content)
         size, digest = known.get(log, (0, ""))
         if size and sha256(content[:size]).hexdigest() != digest:
             raise JournalError(
@@ -274,7 +290,10 @@ class SealedStore:
     def _writing(self, lease: Lease) -> Ring:
         ring = self._reading()
         if ring is None or ring.retired:
-            self._ring = ring = self.rings.make(self.opener, ring, lease=lease)
+            unsealed = self.rings.inventory()
+            if ring is None and (unsealed.states or unsealed.logs):
+                raise self._not_sealed("state" if unsealed.states else "journal")
+            self._ring = ring = self.rings.make(self.opener, ring, unsealed, lease=lease)
         if not self._tidy:
             self.rings.drop_others(ring, lease=lease)
             self._tidy = True

@@ -75,8 +75,15 @@ def test_a_plain_stack_is_sealed_and_goes_back(
     write("local: {path: keyplan.state.json}")
     assert perform("apply", "--auto-approve").code == 0
     write(f"local: {{path: keyplan.state.json}}\n    {SEALED}")
-    planned = perform("plan")
-    assert "No changes." in planned.out
+    for argv in (("plan",), ("apply", "--auto-approve", "--var", "team=other")):
+        refused = perform(*argv)
+        assert refused.code == 1
+        assert "keyplan state rekey --sealed" in " ".join(refused.err.split())
+    assert b"key.payments" in (stack / "keyplan.state.json").read_bytes()
+    sealed = perform("state", "rekey", "--sealed")
+    assert (sealed.code, sealed.out[:20]) == (0, "The state is sealed."), sealed.err
+    assert b"key.payments" not in (stack / "keyplan.state.json").read_bytes()
+    assert "No changes." in perform("plan").out
     assert perform("apply", "--auto-approve", "--var", "team=other").code == 0
     assert b"key.payments" not in (stack / "keyplan.state.json").read_bytes()
 

@@ -16,7 +16,7 @@ from keyplan.errors import JournalError, StateError, StoreError
 from keyplan.model.secrets import SecretReference
 from keyplan.sdk.store import Blob
 from keyplan.session.high_water import ACCEPT, HighWater
-from keyplan.session.rekeying import rekey_store, unseal_store
+from keyplan.session.rekeying import rekey_store, seal_store, unseal_store
 from keyplan.session.sealed import SealedStore
 from keyplan.state.codec import decode_state, encode_state
 from keyplan.state.model import State
@@ -348,14 +348,33 @@ def plain(medium: Medium) -> MemoryStore:
     return store
 
 
-def test_the_first_write_seals_a_plain_state(
-    opened, plain: MemoryStore, medium: Medium, caplog: pytest.LogCaptureFixture
+def seal(store: SealedStore) -> None:
+    lease = store.acquire(lease_info())
+    seal_store(store, lease=lease)
+    lease.release()
+
+
+def test_a_plain_state_is_sealed_on_a_person_s_word_only(
+    opened, plain: MemoryStore, medium: Medium
 ) -> None:
+    before = (list(medium.states), dict(medium.logs))
+    refused = (
+        lambda store: store.load(),
+        lambda store: store.read_log("run-2"),
+        lambda store: commit(store, state(3, "run-1")),
+        lambda store: run(store, "run-3", 2),
+    )
+    for ask in refused:
+        with pytest.raises(StateError, match=r"is not sealed, and `keyplan\.state` says") as caught:
+            ask(opened())
+        assert "keyplan state rekey --sealed" in caught.value.advice
+        MemoryStore(medium).break_lease()
+    assert (medium.states, medium.logs) == before
+    seal(opened())
+    assert CANARY not in medium.states[-1]
     store = opened()
-    with caplog.at_level(logging.WARNING):
-        found = store.load()
+    found = store.load()
     assert found is not None
-    assert "not sealed yet" in caplog.text
     lease = store.acquire(lease_info())
     journal = head("run-2", 2) + b"\n"
     assert store.read_log("run-2") == journal + b'{"seq":2,"pr'
@@ -367,10 +386,46 @@ def test_the_first_write_seals_a_plain_state(
     assert again.read_log("run-1") == head("run-1", 1) + b"\n"
     assert again.read_log("run-2") == journal + CANARY + b"\n"
     assert CANARY not in medium.logs["run-2"]
-    assert [decode_state(again.content(v) or b"").serial for v in again.versions()] == [1, 2, 3]
+    serials = [decode_state(again.content(v) or b"").serial for v in again.versions()]
+    assert serials == [1, 2, 2, 3]
+
+
+def test_a_stack_with_journals_and_no_state_is_sealed_too(opened, medium: Medium) -> None:
+    """Its first run died before `sealed` was added."""
+    medium.logs["run-1"] = head("run-1", 0) + b"\n"
+    with pytest.raises(StateError, match="the journal is not sealed"):
+        commit(opened(), state(1, "run-1"))
+    MemoryStore(medium).break_lease()
+    seal(opened())
+    assert opened().read_log("run-1") == head("run-1", 0) + b"\n"
+
+
+def test_what_this_machine_saw_sealed_is_not_sealed_again(opened, medium: Medium) -> None:
+    commit(opened(), state(1))
+    medium.states.append(state(2))
+    medium.logs.clear()
+    with pytest.raises(StateError, match="was sealed before"):
+        seal(opened())
+    assert medium.logs == {}
+
+
+def test_a_machine_that_never_saw_the_state_says_so(
+    opened, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    commit(opened(), state(4))
+    elsewhere = {"XDG_STATE_HOME": str(tmp_path / "elsewhere")}
+    with caplog.at_level(logging.WARNING):
+        assert opened().load() is not None
+        assert caplog.text == ""
+        assert opened(**elsewhere).load() is not None
+        assert "serial 4 is taken for the newest" in caplog.text
+        caplog.clear()
+        assert opened(**elsewhere).load() is not None
+    assert caplog.text == ""
 
 
 def test_a_torn_line_from_before_is_cut_off_after_sealing(opened, plain, medium: Medium) -> None:
+    seal(opened())
     commit(opened(), state(3, "run-1"))
     store = opened()
     lease = store.acquire(lease_info())
@@ -391,6 +446,7 @@ def test_a_plain_state_put_into_a_sealed_store_is_refused(opened, medium: Medium
 
 
 def test_a_plain_journal_that_was_changed_is_refused(opened, plain, medium: Medium) -> None:
+    seal(opened())
     commit(opened(), state(3, "run-1"))
     medium.logs["run-1"] = medium.logs["run-1"].replace(b'"serial": 1', b'"serial": 0')
     with pytest.raises(JournalError, match="from before the store was sealed"):
@@ -409,8 +465,10 @@ def test_sealing_a_plain_state_survives_a_crash(
     store.inner = MemoryStore(medium, crash=CrashPoint(nth, moment))
     store.rings._store = store.inner
     with pytest.raises(SimulatedCrash):
-        commit(store, state(3, "run-1"))
+        seal(store)
     MemoryStore(medium).break_lease()
+    seal(opened())
+    assert CANARY not in medium.states[-1]
     assert opened().load() is not None
     commit(opened(), state(4, "run-1"))
     found = opened().load()
