@@ -2,9 +2,9 @@
 
 Rules: a lane takes work ahead of its threads, so that one flush of the journal serves
 many steps and no thread waits for the next flush; it is refilled when half of that is
-used up. Work that no thread has taken can be withdrawn; work that hangs can be given up,
-and nobody waits for its thread then. Workers say what happens through one queue and
-touch nothing else.
+used up. Work that has not begun, or waits for its turn behind other lanes, can be
+withdrawn; work that hangs can be given up, and nobody waits for its thread then. Workers
+say what happens through one queue and touch nothing else.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
-from threading import BoundedSemaphore, get_ident
+from threading import BoundedSemaphore, Lock, get_ident
 from typing import TypeAlias
 
 from keyplan.applying.executor import Attempt
@@ -73,6 +73,8 @@ class Lanes:
         self._lanes = {name: Lane(name, min(width, parallelism)) for name, width in widths.items()}
         self._gate = BoundedSemaphore(parallelism)
         self._inbox: SimpleQueue[Message] = SimpleQueue()
+        self._claiming = Lock()
+        self._claimed: set[int] = set()  # what has begun, and what never will
 
     @property
     def busy(self) -> bool:
@@ -95,10 +97,18 @@ class Lanes:
     def _run(self, step: Step, begin: Callable[[], float], work: Callable[[], Attempt]) -> None:
         try:
             with self._gate:
-                self._inbox.put(Begun(step, begin(), get_ident()))
-                self._inbox.put(work())
+                if self._claim(step.number):
+                    self._inbox.put(Begun(step, begin(), get_ident()))
+                    self._inbox.put(work())
         except BaseException as error:  # noqa: BLE001  (raised again by who reads the queue)
             self._inbox.put(Crashed(error))
+
+    def _claim(self, number: int) -> bool:
+        """Whether the caller is the first who says what becomes of a step."""
+        with self._claiming:
+            first = number not in self._claimed
+            self._claimed.add(number)
+        return first
 
     def messages(self, timeout: float) -> list[Message]:
         """Everything reported by now, waiting up to `timeout` seconds for the first."""
@@ -110,10 +120,10 @@ class Lanes:
         return messages
 
     def withdraw(self) -> list[int]:
-        """Take back what no thread has begun; returns the numbers of those steps."""
+        """Take back what has not begun; returns the numbers of those steps."""
         withdrawn: list[int] = []
         for lane in self._lanes.values():
-            taken = [number for number, future in lane.started.items() if future.cancel()]
+            taken = [number for number in lane.started if self._claim(number)]
             for number in taken:
                 del lane.started[number]
             withdrawn += taken

@@ -12,7 +12,7 @@ import pytest
 from keyplan.applying.options import Interrupt
 from keyplan.errors import BusyError, OutcomeUnknownError, StateError, StoreError
 from keyplan.model.operations import RemoteOperation
-from keyplan.plans.reports import EventKind, StepStatus
+from keyplan.plans.reports import ApplyReport, EventKind, StepStatus
 from keyplan.sdk.store import Lease
 from keyplan.session.daemons import GRACE
 from keyplan.state.codec import decode_state
@@ -59,6 +59,42 @@ def test_a_call_that_hangs_is_given_up_undecided(
     assert world.resume().ok
     assert set(world.state.resources) == {key("a"), key("b"), key("c")}
     assert len(world.service.current()) == 3
+
+
+def test_what_waits_for_its_turn_behind_a_call_that_hangs_does_not_begin(
+    released: threading.Event,
+) -> None:
+    """All turns of the run are taken by calls that hang; a thread of another provider waits."""
+    world = World(instances=("fake", "fake.other"))
+    began: list[str] = []
+
+    def hang(operation: RemoteOperation) -> None:
+        began.append(operation.target)
+        world.clock.advance(timedelta(seconds=60 + GRACE + 1))
+        released.wait(30)
+
+    plan = world.plan(
+        [create("a"), create("b")],
+        provider=lambda operation: "fake" if operation.target == "key.a" else "fake.other",
+    )
+    sessions = {name: instance(world.plugin, name, before=hang) for name in ("fake", "fake.other")}
+    reports: list[ApplyReport] = []
+
+    def apply() -> None:
+        reports.append(world.apply(plan, sessions=sessions, parallelism=1))
+
+    thread = threading.Thread(target=apply, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert reports, "the run waits for ever"
+    assert sorted(result.status for result in reports[0].results) == [
+        StepStatus.SKIPPED,
+        StepStatus.UNDECIDED,
+    ]
+    released.set()
+    assert len(began) == 1
+    assert world.resume().ok
+    assert len(world.state.resources) == 2
 
 
 def test_an_answer_that_comes_after_all_is_nobodys(released: threading.Event) -> None:
