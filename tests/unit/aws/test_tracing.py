@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from keyplan.cli.main import run
+from keyplan.cli.terminal import Terminal
 from keyplan.errors import TransientError
 from keyplan_aws.api import READ_TRIES
 from keyplan_aws.provider import AwsProvider
+from tests.aws_double import KmsDouble
 from tests.unit.aws.conftest import Bench
 
 LINE = re.compile(
@@ -77,3 +82,31 @@ def test_nothing_of_credentials_signatures_or_policies_is_in_it(
     assert "hidden" not in caplog.text
     for word in ("Signature=", "AWS4-HMAC", "Authorization", "Credential="):
         assert word not in caplog.text
+
+
+STACK = """\
+provider: {aws: {region: eu-west-1}}
+key: {root: {provider: aws, tier: root, usage: encrypt, algorithm: aes-256}}
+"""
+
+
+def test_who_asks_for_debug_sees_the_calls_and_never_the_session(
+    double: KmsDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden-secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "hidden-session")
+    (tmp_path / "keyplan.yaml").write_text(STACK, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        assert run(["plan", "--no-input"], Terminal(out, err, {"KEYPLAN_LOG": "debug"})) == 0
+    finally:
+        root.handlers[:], level = before
+        root.setLevel(level)
+        logging.getLogger("keyplan").setLevel(logging.NOTSET)
+    said = err.getvalue()
+    assert "DEBUG keyplan.aws: GetCallerIdentity eu-west-1 -: ok, request " in said
+    for word in ("hidden", "Signature", "AWS4-HMAC", "Authorization"):
+        assert word not in said + out.getvalue()
