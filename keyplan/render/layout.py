@@ -1,8 +1,10 @@
 """The page: 80 columns of plain ASCII, a label column, a right-hand column.
 
-Rules: no line that leaves this module is longer than `WIDTH`; whatever is not
-printable ASCII is escaped (a CI log is not always UTF-8, and a value from a service
-must not be able to move a terminal's cursor); nothing is ever cut off, only wrapped.
+Rules: no line that leaves this module is longer than `WIDTH`, except for a name that is
+longer itself: an ARN, an id, an address or an argument stands whole on a line of its own,
+because it is there to be copied. Whatever is not printable ASCII is escaped (a CI log is
+not always UTF-8, and a value from a service must not be able to move a terminal's
+cursor); nothing is ever cut off, only wrapped.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from keyplan.model.printable import printable
 
 WIDTH = 80
-"""No line is longer."""
+"""No line is longer, unless a name is."""
 
 RIGHT = 78
 """Where the right-hand column ends."""
@@ -25,7 +27,11 @@ GAP = 2
 """The least space between a text and what stands at the right of it."""
 
 _LEAST = 16
-_TOKEN = re.compile(r"\S+")
+_MARGIN = 2
+_TOKEN = re.compile(r"""(?:\["(?:[^"\\]|\\.)*"\]|\S)+""")
+"""A word; the index of an address is in it, whatever that holds."""
+_NAME = re.compile(r"""(?:[^{}\\]|\\"){1,2048}""")
+"""What is never broken: as long as the longest ARN at most, no document, nothing escaped."""
 
 
 def clean(text: str) -> str:
@@ -36,7 +42,7 @@ def clean(text: str) -> str:
 def wrap(text: str, width: int, first: int | None = None) -> list[str]:
     """The text in lines of at most `width` columns, the first of at most `first`.
 
-    Breaks at spaces; a longer word (an ARN, a digest) is broken where the line ends.
+    Breaks at spaces. A word longer than a line is alone on one, whole if it is a name.
     White space inside the text collapses. An empty text is one empty line.
     """
     text = clean(text)
@@ -52,8 +58,13 @@ def wrap(text: str, width: int, first: int | None = None) -> list[str]:
             if len(candidate) <= room:
                 line = candidate
                 break
-            if line or len(rest) <= width:  # `first` may be narrower than what follows
+            whole = len(rest) <= width or _NAME.fullmatch(rest)
+            if line or (whole and room < width):  # `first` may be narrower than what follows
                 lines.append(line)
+            elif whole:
+                lines.append(rest)
+                room = width
+                break
             else:
                 lines.append(rest[:room])
                 rest = rest[room:]
@@ -65,26 +76,28 @@ def paragraph(text: str, indent: int = 0, hanging: int | None = None) -> list[st
     """The text wrapped at the page's width, further lines indented by `hanging`."""
     after = indent if hanging is None else hanging
     lines = wrap(text, max(_LEAST, WIDTH - after), max(_LEAST, WIDTH - indent))
-    return [
-        f"{' ' * (after if number else indent)}{line}".rstrip() for number, line in enumerate(lines)
-    ]
+    return [placed(line, after if number else indent) for number, line in enumerate(lines)]
+
+
+def placed(line: str, column: int) -> str:
+    """A line that begins at a column, or before it if that keeps a long name on the page."""
+    room = min(column, max(_MARGIN, WIDTH - len(line)))
+    return f"{' ' * room}{line}".rstrip()
 
 
 def entry(indent: int, label: str, text: str, *, width: int = LABEL) -> list[str]:
     """A label with its value beside it; the value keeps its own column when it wraps.
 
-    A label too long for its column has the value on the next line.
+    A label too long for its column, or a value that is, has the value on the next line.
     """
     label = clean(label)
     column = min(indent + width, WIDTH - _LEAST)
     lines = wrap(text, WIDTH - column)
-    if len(label) >= column - indent and label:
-        head = paragraph(label, indent)
-        return head + [f"{' ' * column}{line}".rstrip() for line in lines]
+    values = [placed(line, column) for line in lines]
+    if label and (len(label) >= column - indent or len(lines[0]) > WIDTH - column):
+        return paragraph(label, indent) + values
     start = f"{' ' * indent}{label}".ljust(column)
-    return [
-        f"{' ' * column if number else start}{line}".rstrip() for number, line in enumerate(lines)
-    ]
+    return [f"{start}{lines[0]}".rstrip(), *values[1:]]
 
 
 def with_right(lines: Sequence[str], right: str, *, end: int = RIGHT) -> list[str]:
@@ -121,11 +134,7 @@ def count(number: int, one: str, many: str = "") -> str:
 
 
 def command(parts: Sequence[str], indent: int = 0) -> list[str]:
-    """A command to copy: wrapped between arguments with a trailing backslash.
-
-    An argument that is longer than a line is broken after a backslash too, which a
-    shell joins again.
-    """
+    """A command to copy: wrapped between arguments with a trailing backslash, never inside one."""
     lines: list[str] = []
     line = " " * indent
     further = " " * (indent + 4)
@@ -134,9 +143,5 @@ def command(parts: Sequence[str], indent: int = 0) -> list[str]:
         if len(line) + len(addition) + 3 > WIDTH and line.strip():
             lines.append(f"{line} \\")
             line = further
-        while len(line) + len(addition) + 3 > WIDTH:
-            room = WIDTH - len(line) - 3
-            lines.append(f"{line}{' ' if line.strip() else ''}{addition[:room]}\\")
-            line, addition = "", addition[room:]
         line = f"{line} {addition}" if line.strip() else f"{line}{addition}"
     return [*lines, line]

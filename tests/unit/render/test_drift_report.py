@@ -25,6 +25,7 @@ from keyplan.render.drift_markdown import LARGEST, drift_markdown
 from keyplan.render.drift_report import drift_text, left_text
 from keyplan.render.sarif import LARGEST as MOST
 from keyplan.render.sarif import drift_sarif
+from tests.support.page import on_the_page
 
 SCHEMA = json.loads((Path(__file__).parent / "schemas" / "sarif-2.1.0.json").read_text())
 """The schema of SARIF 2.1.0 (OASIS), without its descriptions."""
@@ -106,7 +107,7 @@ reports = st.builds(
 def test_text_is_ascii_in_80_columns(found: DriftReport) -> None:
     for text in (drift_text(found), drift_text(found, full=True), left_text(found, found.drifted)):
         assert text.isascii()
-        assert all(len(line) <= 80 and line.isprintable() for line in text.splitlines())
+        assert all(on_the_page(line) and line.isprintable() for line in text.splitlines())
         assert text.endswith("\n")
 
 
