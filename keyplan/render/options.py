@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 
@@ -23,4 +24,6 @@ class TextOptions:
     @property
     def show_all(self) -> str:
         """The command that shows what was folded."""
-        return f"keyplan show {self.plan_file}" if self.plan_file else "keyplan plan --format json"
+        if self.plan_file:
+            return f"keyplan show {shlex.quote(self.plan_file)}"
+        return "keyplan plan --out FILE, then keyplan show FILE"

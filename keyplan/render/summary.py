@@ -56,15 +56,16 @@ def outputs_section(view: PlanView) -> list[str]:
 
 
 def due_section(view: PlanView) -> list[str]:
-    """What time brings next: three dates at most."""
+    """What time brings next: three dates, or all of them where nothing is folded."""
     due = sorted(view.plan.due, key=lambda item: (item.at, item.address))
     if not due:
         return []
     lines = ["Due next", ""]
-    for item in due[:3]:
+    shown = due if view.options.full else due[:3]
+    for item in shown:
         lines += entry(2, format_date(item.at), f"{item.address}: {item.what}", width=12)
-    if len(due) > 3:
-        lines += paragraph(f"and {count(len(due) - 3, 'more date')} after that", 14)
+    if len(due) > len(shown):
+        lines += paragraph(f"and {count(len(due) - len(shown), 'more date')} after that", 14)
     return [*lines, ""]
 
 

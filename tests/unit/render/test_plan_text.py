@@ -143,6 +143,7 @@ def plans(draw: st.DrawFn) -> Plan:
 def test_any_plan_fits_the_page_in_plain_ascii(made: Plan, file: str, full: bool) -> None:
     text = plan_text(made, TextOptions(plan_file=file, full=full))
     assert text.isascii()
+    assert not (full and "show all:" in text)
     too_long = [line for line in text.split("\n") if not on_the_page(line)]
     assert not too_long
 
@@ -187,6 +188,28 @@ def test_twenty_similar_changes_are_all_shown() -> None:
 def test_show_folds_nothing() -> None:
     text = plan_text(_many(30), TextOptions(full=True))
     assert text.count("~ key.k[") == 30
+    assert "show all" not in text
+
+
+def test_what_was_folded_says_how_to_see_it() -> None:
+    assert "(show all: keyplan plan --out FILE, then keyplan show FILE)" in flat(
+        plan_text(_many(201))
+    )
+    assert "(show all: keyplan show 'my plan')" in flat(
+        plan_text(_many(201), TextOptions(plan_file="my plan"))
+    )
+
+
+def test_every_date_is_shown_where_nothing_is_folded() -> None:
+    due = tuple(Due(Address("key.a"), f"thing {number}", samples.NOW) for number in range(9))
+    made = replace(_many(1), due=due)
+    assert "thing 8" not in plan_text(made)
+    assert "and 6 more dates after that" in plan_text(made)
+    assert "thing 8" in plan_text(made, TextOptions(full=True))
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
 
 
 def test_what_cannot_be_undone_never_folds_into_what_can() -> None:
