@@ -25,7 +25,10 @@ MATERIAL = "material"
 """The `id` of the material in use, where a service rotates by itself, and when it next does
 (`rotates_at`, `None` if never)."""
 
-ASIDE = frozenset({SPELLINGS, PRINCIPAL_IDS, MATERIAL})
+ROTATIONS_LEFT = "rotations_left"
+"""How often the key can be rotated on demand yet, where the service limits it and it is known."""
+
+ASIDE = frozenset({SPELLINGS, PRINCIPAL_IDS, MATERIAL, ROTATIONS_LEFT})
 """Attributes that no plan rests on."""
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from keyplan.diagnostics import Severity
 from keyplan.model.address import Address
 from keyplan.model.keys import KeyState
-from keyplan.model.observations import Observation
-from keyplan.model.operations import CancelDeletion, ChangeState, is_remote
+from keyplan.model.observations import ROTATIONS_LEFT, Observation
+from keyplan.model.operations import CancelDeletion, ChangeState, RotateKey, is_remote
 from keyplan.plans.findings import Finding
 from keyplan.plans.plan import Step
 from keyplan.sdk.capabilities import Capabilities
+
+FEW_ROTATIONS = 5
+"""So many rotations before the last one the plan begins to warn."""
 
 
 def unsupported(
@@ -52,6 +56,25 @@ def refused_while_stopped(
                 step.address,
                 None,
                 "Write `state: active` on it, and suspend it again afterwards; or take that out.",
+            )
+
+
+def worn_out(
+    chosen: Iterable[Address], live: Mapping[Address, Observation], steps: Iterable[Step]
+) -> Iterator[Finding]:
+    """Findings for keys with few rotations on demand left, or fewer than are planned."""
+    planned = Counter(step.address for step in steps if isinstance(step.operation, RotateKey))
+    for address in sorted(set(chosen) & live.keys()):
+        left = live[address].attributes.get(ROTATIONS_LEFT)
+        if isinstance(left, int) and left <= FEW_ROTATIONS:
+            often = f"{left} times more" if left else "no more"
+            yield Finding(
+                "KP-PLAN-023",
+                Severity.ERROR if planned[address] > left else Severity.WARNING,
+                f"{address} can be rotated on demand {often}",
+                address,
+                None,
+                "The limit is for the key's life. Let it rotate by itself, or move to a new key.",
             )
 
 

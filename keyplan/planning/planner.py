@@ -32,7 +32,7 @@ from keyplan.planning.moving import Relocation, relocate, with_renames
 from keyplan.planning.narrowing import narrowed_policies
 from keyplan.planning.order import order
 from keyplan.planning.pacing import pace_of_reading, pace_of_steps
-from keyplan.planning.performable import refused_while_stopped, unsupported
+from keyplan.planning.performable import refused_while_stopped, unsupported, worn_out
 from keyplan.planning.refresh import RefreshedState, assume, refresh
 from keyplan.planning.refreshonly import accept_drift
 from keyplan.planning.remediating import covered, reduced, reverting, suspect
@@ -136,6 +136,7 @@ def make_plan(
             *compared.findings,
             *unsupported(steps, inputs.capabilities),
             *refused_while_stopped(steps, inputs.world.live, inputs.capabilities),
+            *worn_out(inputs.chosen, inputs.world.live, steps),
             *proof.findings,
         ),
         brakes=brakes_of(graph, state, steps, changes),

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from keyplan.model.keys import KeyState
-from keyplan.model.observations import MATERIAL, SPELLINGS, KeyVersion, Observation
+from keyplan.model.observations import MATERIAL, ROTATIONS_LEFT, SPELLINGS, KeyVersion, Observation
 from keyplan.model.timing import format_instant
 from keyplan.model.values import Value
 from keyplan_aws import marks
@@ -21,6 +21,7 @@ from keyplan_aws.attributes import alias_name, canonical
 from keyplan_aws.grants import as_attribute, observe
 from keyplan_aws.marks import Turn
 from keyplan_aws.places import key_id_of, region_of
+from keyplan_aws.quotas import ON_DEMAND_ROTATIONS
 from keyplan_aws.specs import algorithm_of, usage_of
 
 PENDING = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
@@ -85,6 +86,9 @@ def observation(facts: Facts, now: datetime) -> Observation:
         attributes[SPELLINGS] = {**facts.spellings}
     if material := _material(facts):
         attributes[MATERIAL] = material
+    if facts.rotations:
+        done = on_demand(facts.rotations, facts.rotation)
+        attributes[ROTATIONS_LEFT] = max(0, ON_DEMAND_ROTATIONS - len(done))
     if facts.principal_ids:
         attributes["principal_ids"] = {**facts.principal_ids}
     unreadable = set(facts.unreadable)

@@ -344,6 +344,13 @@ OTHERS = {
             "policy that every new key gets, which may let more people use it."
         ),
     ),
+    "KP-PLAN-023": (
+        "A key can hardly be rotated on demand any more",
+        (
+            "Its service allows so many of these rotations in a key's life and raises no limit. The"
+            " plan warns of the last five, and is refused where it needs more than are left."
+        ),
+    ),
     "KP-PLAN-020": (
         "A key is suspended, and nothing will enable it",
         (
@@ -545,6 +552,7 @@ REMEDIES = {
     "KP-PLAN-016": "Do as the message says; replicas and the primary can change in two applies.",
     "KP-PLAN-017": "Write `lifecycle: {manage: observe}`, or make a key of your own.",
     "KP-PLAN-018": "Find out who did it; then apply the policy again, or take the identity out.",
+    "KP-PLAN-023": "Let the key rotate by itself, or make a successor and move the alias to it.",
     "KP-PLAN-020": "Write `state: active` where it shall work; else nothing.",
     "KP-PLAN-022": "Find out who did it. To go without: drop its entry, `removed` with `forget`.",
     "KP-PLAN-019": "Write `policies` in the replica's entry, or on the key.",

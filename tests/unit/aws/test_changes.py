@@ -306,6 +306,18 @@ def test_versions_count_what_keyplan_rotated_whatever_was_there_before(bench: Be
     assert len([entry for entry in listed if entry["RotationType"] == "ON_DEMAND"]) == 3
 
 
+def test_rotations_by_hand_count_too_and_a_key_that_keyplan_never_rotated_costs_no_call(
+    bench: Bench,
+) -> None:
+    arn = bench.create()
+    bench.double.client().rotate_key_on_demand(KeyId=arn)
+    bench.double.calls.clear()
+    assert "rotations_left" not in bench.look().attributes
+    assert bench.double.calls.count("ListKeyRotations") == 0
+    bench.do(RotateKey(KEY, 2))
+    assert bench.look().attributes["rotations_left"] == 23
+
+
 def test_a_version_cannot_be_skipped(bench: Bench) -> None:
     bench.create()
     with pytest.raises(ConflictError):
@@ -316,6 +328,7 @@ def test_the_last_rotation_on_demand_is_counted_and_the_next_refused(bench: Benc
     bench.create()
     for version in range(2, 27):
         bench.do(RotateKey(KEY, version))
+        assert bench.look().attributes["rotations_left"] == 26 - version
     bench.double.calls.clear()
     with pytest.raises(QuotaError) as used_up:
         bench.do(RotateKey(KEY, 27))
