@@ -72,6 +72,14 @@ NOBODY: dict[str, Any] = {
 }
 """A policy that only AWS Support could repair."""
 
+FORBIDDEN = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "kms:PutKeyPolicy",
+    "Resource": "*",
+    "Condition": {"Bool": {"kms:BypassPolicyLockoutSafetyCheck": "true"}},
+}
+
 DELEGATED = document({"a": key(policies=["policy.plain"])})
 DELEGATED["policy"]["plain"] = {
     "administrators": ["principal.board"],
@@ -147,6 +155,18 @@ def test_what_cannot_be_seen_is_left_to_aws(world: AwsWorld) -> None:
     assert "MalformedPolicyDocument" in str(report.results[0])
 
 
+def test_a_policy_that_forbids_the_bypass_is_obeyed(world: AwsWorld) -> None:
+    document = {"Version": "2012-10-17", "Statement": [FORBIDDEN]}
+    before, after = stack(sealed=""), stack()
+    for guarded in (before, after):
+        guarded["policy"]["envelope"]["native"] = {"aws": document}
+    world.settled(before)
+    seen = world.picture()
+    (result,) = world.apply(world.planned(after), allowed=EVERYTHING).results
+    assert result.error_class == "denied"
+    assert world.picture() == seen
+
+
 # -- the way back ------------------------------------------------------------------------
 
 
@@ -188,6 +208,23 @@ def test_a_rollback_may_lock_out_who_performs_it_only_with_the_brake(world: AwsW
     world.double.calls.clear()
     assert world.apply(back, allowed=EVERYTHING).ok
     assert bypassed(world) == [("PutKeyPolicy", True)]
+
+
+def test_no_brake_brings_a_policy_back_that_nobody_holds(world: AwsWorld) -> None:
+    """Somebody of a certain id holds it, which no policy tells of anybody."""
+    world.settled(stack(sealed=""))
+    condition = {"StringLike": {"aws:userid": "AIDA*"}}
+    held = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [{**held, "Condition": condition}]}
+    world.kms().put_key_policy(KeyId=world.arn("key.a"), Policy=json.dumps(policy))
+    plan = world.planned(stack(sealed=""))
+    assert [item.rule for item in plan.findings if item.rule == "KP-LOCK-006"]
+    report = world.apply(plan, allowed=EVERYTHING)
+    assert report.ok, report
+    back = rollback_of(world, report.run)
+    assert "KP-LOCK-001" in rules(back)
+    with pytest.raises(BlockedPlanError, match="KP-LOCK-001"):
+        world.apply(back, allowed=EVERYTHING)
 
 
 @pytest.mark.parametrize("nth", range(2, 6))

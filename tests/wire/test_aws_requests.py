@@ -31,12 +31,13 @@ from keyplan.model.observations import OwnerMark
 from keyplan.model.operations import (
     CreateGrant,
     CreateKey,
+    PutPolicy,
     ReplicateKey,
     ScheduleDeletion,
     SetOwner,
 )
 from keyplan.testing.clock import ManualClock
-from keyplan_aws import naming
+from keyplan_aws import changes, naming
 from keyplan_aws.api import READ_TRIES, Api
 from keyplan_aws.creation import create_key, replicate_key
 from keyplan_aws.executing import change
@@ -261,11 +262,40 @@ def test_a_grant_to_a_service_names_it_as_one(wire: Wire, api: Api) -> None:
     naming.create_grant(api.work(ARN), KEY, operation)
 
 
-def test_the_lockout_check_is_never_bypassed(wire: Wire, api: Api) -> None:
+BYPASS = {"BypassPolicyLockoutSafetyCheck": True}
+
+
+@pytest.mark.parametrize("bypass", [False, True])
+def test_the_lockout_check_is_bypassed_only_where_a_policy_says_so(
+    wire: Wire, api: Api, bypass: bool
+) -> None:
+    more = BYPASS if bypass else {}
     wire.stub().add_response(
-        "put_key_policy", {}, {"KeyId": KEY, "PolicyName": "default", "Policy": ANY}
+        "put_key_policy", {}, {"KeyId": KEY, "PolicyName": "default", "Policy": ANY, **more}
     )
-    api.work(ARN).write("PutKeyPolicy", KeyId=KEY, PolicyName="default", Policy="{}")
+    operation = PutPolicy(Address("key.a"), None, {"Statement": []}, bypass=bypass)
+    changes.put_policy(api.work(ARN), KEY, operation, HERE)
+
+
+@pytest.mark.parametrize("bypass", [False, True])
+def test_the_same_for_a_replica(wire: Wire, api: Api, bypass: bool) -> None:
+    primary = "arn:aws:kms:eu-central-1:111122223333:key/mrk-1"
+    replica = HERE.key_arn("mrk-1")
+    wire.stub().add_client_error("describe_key", "NotFoundException")
+    asked = {"KeyId": "mrk-1", "ReplicaRegion": "eu-west-1", "Tags": MARKS, "Policy": ANY}
+    wire.stub(region="eu-central-1").add_response(
+        "replicate_key",
+        {"ReplicaKeyMetadata": {"KeyId": "mrk-1", "Arn": replica}},
+        asked | (BYPASS if bypass else {}),
+    )
+    operation = ReplicateKey(
+        Address("key.a").replica("dr"),
+        Address("key.a"),
+        OWNER,
+        {"policy": {"Statement": []}},
+        bypass=bypass,
+    )
+    assert replicate_key(api, operation, primary, HERE, 30.0) == replica
 
 
 # -- answers -----------------------------------------------------------------------------

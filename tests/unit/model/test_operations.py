@@ -61,6 +61,7 @@ SAMPLES: list[Operation] = [
     RewrapKey(A, B, None),
     IssueCertificate(A, B, {"subject": "CN=a"}, 1),
     PutPolicy(A, {"v": 1}, None),
+    PutPolicy(A, {"v": 1}, {"v": 2}, bypass=True),
     CreateGrant(A, "g", {"operations": ["decrypt"]}),
     RevokeGrant(A, "g", {"operations": ["decrypt"]}),
     CreateAlias(A, "x/y"),
@@ -157,3 +158,20 @@ def test_a_state_can_be_undone_only_where_nist_leads_back(
 def test_what_is_not_an_operation_is_refused(document: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         decode_operation(document)
+
+
+def test_only_a_bypass_that_there_is_is_written() -> None:
+    """So that what was written before there was one reads, and compares, as it did."""
+    plain, past = PutPolicy(A, None, {}), PutPolicy(A, None, {}, bypass=True)
+    assert "bypass" not in encode_operation(plain)
+    assert encode_operation(past) == {**encode_operation(plain), "bypass": True}
+    with pytest.raises(ValueError, match="neither true nor false"):
+        decode_operation({**encode_operation(plain), "bypass": "yes"})
+
+
+@pytest.mark.parametrize("bypass", [False, True])
+def test_a_way_back_that_whoever_acts_gives_away_is_not_promised(bypass: bool) -> None:
+    exact = inverse_of(PutPolicy(A, {"v": 1}, {}), supported=EVERY_NAME)
+    inverse = inverse_of(PutPolicy(A, {"v": 1}, {}, bypass=bypass), supported=EVERY_NAME)
+    assert inverse.grade is (Grade.UNPROVEN if bypass else Grade.EXACT)
+    assert inverse.operations == exact.operations
