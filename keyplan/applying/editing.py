@@ -71,7 +71,7 @@ def edit_state(
             inverse = inverse_of(item, supported=())
             entries.append(StepStarted(number, provider, item, inverse, Settlement()))
             entries.append(StepSucceeded(number, _id_of(item)))
-        return _run(
+        return record_run(
             store, lease, snapshot, entries, operation=operation, holder=holder, clock=clock
         )
 
@@ -88,7 +88,9 @@ def replace_state(
 ) -> State:
     """Put another state in the place of the present one, with the serial after `base`'s."""
     entry = StateReplaced(content.decode(), edited=edited)
-    return _run(store, lease, base, [entry], operation="state push", holder=holder, clock=clock)
+    return record_run(
+        store, lease, base, [entry], operation="state push", holder=holder, clock=clock
+    )
 
 
 def finish_replacement(store: Store, lease: Lease) -> StateReplaced | None:
@@ -141,7 +143,7 @@ def _journal(store: Store, log: str) -> JournalReading | None:
         return None
 
 
-def _run(
+def record_run(
     store: Store,
     lease: Lease,
     base: StateSnapshot,
@@ -151,6 +153,7 @@ def _run(
     holder: str,
     clock: Clock,
 ) -> State:
+    """Journal, fold and commit a run that makes no call; returns the state after it."""
     now = clock.now()
     run = new_run_id(now)
     recorder = Recorder(JournalWriter(store, lease, run))

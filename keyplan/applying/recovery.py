@@ -27,6 +27,7 @@ from keyplan.applying.options import (
     Surroundings,
     unwatched,
 )
+from keyplan.applying.outdated import Outdated, outdated_head
 from keyplan.applying.preflight import check_allowed, check_clock, check_sessions
 from keyplan.applying.reading_back import read_back
 from keyplan.applying.record import Recorder, explain
@@ -85,7 +86,7 @@ def close_open_run(
     if journal or state cannot be written. Without an open run it only tidies up.
     """
     around = Surroundings(sessions, options, clock, unwatched, Interrupt())
-    with _opened(store, around) as found:
+    with _opened(store, around, accept=accept) as found:
         return found.close(accept=accept) if isinstance(found, _Recovery) else found
 
 
@@ -106,12 +107,14 @@ def finish_open_run(
     still open.
     """
     around = Surroundings(sessions, options, clock, observer, interrupt or Interrupt())
-    with _opened(store, around) as found:
+    with _opened(store, around, accept=accept) as found:
         return found.finish(accept=accept) if isinstance(found, _Recovery) else found
 
 
 @contextmanager
-def _opened(store: Store, around: Surroundings) -> Iterator[_Recovery | RecoveryReport]:
+def _opened(
+    store: Store, around: Surroundings, *, accept: bool
+) -> Iterator[_Recovery | RecoveryReport]:
     """The open run under the lease; its report at once if there is nothing to decide."""
     options = around.options
     with leased(
@@ -134,6 +137,10 @@ def _opened(store: Store, around: Surroundings) -> Iterator[_Recovery | Recovery
         if began_nothing(journal.entries):
             store.archive(run, lease=lease)
             yield RecoveryReport(run, closed=True, serial=serial, torn=journal.torn, begun=False)
+            return
+        if (old := outdated_head(journal.entries, snapshot)) is not None:
+            outdated = Outdated(store, lease, snapshot, old, journal, around)
+            yield outdated.put_away(accept=accept)
             return
         head = _head(journal.entries[0], snapshot)
         fold(snapshot.state, journal.entries)  # raises before anything rests on the journal

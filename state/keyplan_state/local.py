@@ -176,13 +176,17 @@ class LocalStore:
             files.append(path, b"\n".join([*lines, b""]))
 
     def read_log(self, log: str) -> bytes:
-        """The journal, open or closed; empty if there is none."""
+        """The journal, open or closed; empty if there is none.
+
+        The closed one is looked for last, since that is where it goes, and counts if there
+        are both: then a backup brought back what it was while it was open.
+        """
+        found = b""
         for path in (self._paths.open_log(log), self._paths.archived_log(log)):
             with files.explained("read the journal", path):
                 content = files.read_file(path)
-            if content is not None:
-                return content
-        return b""
+            found = found if content is None else content
+        return found
 
     def truncate_log(self, log: str, size: int, *, lease: Lease) -> None:
         """Cut an open journal back to `size` bytes."""
@@ -194,7 +198,9 @@ class LocalStore:
     def open_logs(self) -> Sequence[str]:
         """Names of the journals that are not archived, sorted."""
         with files.explained("list the journals", self._paths.journal):
-            return files.names(self._paths.journal, ".jsonl")
+            begun = files.names(self._paths.journal, ".jsonl")
+        closed = set(self.closed_logs())
+        return [log for log in begun if log not in closed]
 
     def closed_logs(self) -> Sequence[str]:
         """Names of the archived journals, sorted."""
