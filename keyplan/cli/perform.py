@@ -73,9 +73,17 @@ def when_idle(workspace: Workspace, planned: Planner, *, timeout: float) -> Plan
         try:
             return planned()
         except BusyError:
-            if workspace.store.holder() is None and workspace.snapshot().open_run is not None:
+            if _broke_off(workspace):
                 raise
     return planned()
+
+
+def _broke_off(workspace: Workspace) -> bool:
+    """Whether a run is open and nobody is at it: open before and after nobody held the lock."""
+    run = workspace.snapshot().open_run
+    if run is None or workspace.store.holder() is not None:
+        return False
+    return workspace.snapshot().open_run == run
 
 
 def show_and_perform(

@@ -289,3 +289,20 @@ def test_two_processes_with_the_same_plan_make_it_once(stack: Path) -> None:
     assert OTHER in err
     assert "No changes. The keys match the configuration." in out
     assert (state_of(stack).serial, len(state_of(stack).resources)) == (1, 2)
+
+
+def test_three_processes_that_wait_for_each_other_all_end_well(stack: Path) -> None:
+    command = [sys.executable, "-m", "keyplan.cli", "apply", "--auto-approve"]
+    started = [
+        subprocess.Popen(
+            [*command, "--lock-timeout", "60s"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for process in started:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, f"{out}\n{err}"
+    assert (state_of(stack).serial, len(state_of(stack).resources)) == (1, 2)
