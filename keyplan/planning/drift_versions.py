@@ -2,7 +2,8 @@
 
 Rules: what keyplan did is in the state, so only the rest differs from it. No version is
 declared: nothing here is ever put back by itself, since whoever retired a version may
-have had to. Copies of one key share its versions, so that the primary alone tells.
+have had to. Copies of one key share its versions, and keyplan rotates the key that is
+declared, wherever the primary is: so that one alone is known as it was left, and tells.
 Where a service rotates by itself, only a rotation that its schedule cannot have made is
 somebody's; what may be either is a note.
 """
@@ -18,7 +19,6 @@ from keyplan.model.keys import ALGORITHMS, KeyState
 from keyplan.model.observations import MATERIAL, KeyVersion, Observation
 from keyplan.model.timing import parse_instant
 from keyplan.model.values import Value
-from keyplan.planning.replicas import NAME
 from keyplan.plans.changes import DriftKind
 from keyplan.state.model import ResourceState
 
@@ -51,7 +51,7 @@ def version_changes(
     resource: ResourceState, live: Observation, now: datetime
 ) -> Iterator[VersionChange]:
     """What somebody else did to the versions of a key; nothing where that cannot be seen."""
-    if not _speaks(resource, live):
+    if resource.address.replica_of is not None:
         return
     before = {version.number: version.state for version in resource.versions}
     after = {version.number: version.state for version in live.versions}
@@ -67,19 +67,14 @@ def rotated(resource: ResourceState, live: Observation, now: datetime) -> Rotate
     """What the material in use tells of a service that rotates by itself."""
     old, new = _material(resource.attributes), _material(live.attributes)
     told = len(resource.versions) > 1 or len(live.versions) > 1  # then versions are counted
-    if not old or not new or old.get("id") == new.get("id") or told or not _speaks(resource, live):
+    copy = resource.address.replica_of is not None
+    if not old or not new or old.get("id") == new.get("id") or told or copy:
         return Rotated.NOT
     was, will = old.get("rotates_at"), new.get("rotates_at")
     if isinstance(was, str) and parse_instant(was) <= now + _NEAR:
         return Rotated.NOT
     same = was == will and resource.attributes.get("rotation") == live.attributes.get("rotation")
     return Rotated.BY_HAND if same else Rotated.UNKNOWN
-
-
-def _speaks(resource: ResourceState, live: Observation) -> bool:
-    """Whether the key is alone, or was and is the primary of its copies."""
-    names = (None, live.id, live.attributes.get(NAME))
-    return all(side.attributes.get("primary") in names for side in (resource, live))
 
 
 def _chosen(resource: ResourceState, live: Observation) -> Iterator[VersionChange]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,10 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keyplan.model.address import Address
+from keyplan.model.keys import ALGORITHMS, KeyState
+from keyplan.model.observations import KeyVersion
 from keyplan.plans.changes import DriftKind
+from keyplan.plans.plan import PlanMode
 from keyplan.sdk.capabilities import Deletion
 from keyplan.testing.bench import Bench
 from keyplan.testing.fake import fake_plugin
+from keyplan.testing.fake_service import FakeKey
 from keyplan.testing.stack_spec import StackSpec
 from keyplan.testing.strategies import Accident, AccidentKind, stacks
 
@@ -34,7 +40,12 @@ PROFILES: dict[str, dict[str, Any]] = {
 WORLDS = 60
 profiles = st.sampled_from(sorted(PROFILES))
 families = stacks(max_keys=8, places=PLACES)
-CALM = settings(max_examples=WORLDS, deadline=None, suppress_health_check=list(HealthCheck))
+CALM = settings(
+    phases=[Phase.generate],
+    max_examples=WORLDS,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 def applied(stack: StackSpec, profile: str) -> Bench:
@@ -74,6 +85,88 @@ def test_a_thousand_converged_worlds_have_no_drift(
     stack: StackSpec, profile: str, days: int
 ) -> None:
     nothing_is_told(stack, profile, days)
+
+
+@given(families, profiles, st.lists(st.integers(1, 200), min_size=2, max_size=5))
+@CALM
+def test_what_keyplan_does_over_time_is_never_drift(
+    stack: StackSpec, profile: str, pauses: list[int]
+) -> None:
+    bench = applied(stack, profile)
+    for days in pauses:
+        bench.plugin.clock.advance(timedelta(days=days))
+        plan = bench.plan_graph(stack.graph())
+        if plan.errored:
+            return
+        bench.perform(plan)
+        report = bench.survey(stack.graph()).report
+        assert (report.drifted, report.respelt) == ((), ())
+
+
+def rotated(key: FakeKey) -> FakeKey:
+    """Rotated by hand."""
+    older = [replace(one, state=_older(one)) for one in key.versions]
+    made = KeyVersion(len(older) + 1, key.versions[-1].created_at, KeyState.ACTIVE)
+    return replace(key, versions=(*older, made))
+
+
+def _older(version: KeyVersion) -> KeyState:
+    return KeyState.DEACTIVATED if version.state is KeyState.ACTIVE else version.state
+
+
+def oldest(state: KeyState) -> Callable[[FakeKey], FakeKey]:
+    """The oldest version brought into a state."""
+    return lambda key: replace(
+        key, versions=(replace(key.versions[0], state=state), *key.versions[1:])
+    )
+
+
+VERSIONS: dict[str, tuple[Callable[[FakeKey], FakeKey], str, DriftKind]] = {
+    "destroyed": (oldest(KeyState.DESTROYED), "version:1", DriftKind.DESTRUCTIVE),
+    "retired": (oldest(KeyState.SUSPENDED), "version:1", DriftKind.AVAILABILITY),
+    "accepted": (oldest(KeyState.DEACTIVATED), "version:1", DriftKind.ACCESS_WIDENED),
+}
+
+
+@given(families, profiles, st.sampled_from([*VERSIONS, "rotated"]), st.integers(0, 63))
+@CALM
+def test_a_version_changed_by_hand_is_told_once_of_its_key_in_its_class(
+    stack: StackSpec, profile: str, what: str, which: int
+) -> None:
+    bench = applied(stack, profile)
+    bench.plugin.clock.advance(timedelta(days=400))
+    plan = bench.plan_graph(stack.graph())
+    if plan.errored:
+        return
+    bench.perform(plan)
+    home = [key for key in bench.plugin.service().current() if key.deletion_at is None]
+    if not home:
+        return
+    key_id = home[which % len(home)].id
+    here = {item.id: a for a, item in bench.state.resources.items() if item.provider == "fake"}
+    address = here[key_id]
+    before = bench.live(address)
+    if what == "rotated":
+        change, path = rotated, "version"
+        symmetric = ALGORITHMS[str(before.attributes["algorithm"])].symmetric
+        kind = DriftKind.METADATA if symmetric else DriftKind.AVAILABILITY
+    else:
+        change, path, kind = VERSIONS[what]
+        if len(before.versions) < 2:
+            return
+    bench.plugin.service().edit(before.id, change)
+    seen = bench.live(address).versions
+    expected = [] if _same(before.versions, seen) else [(path, kind)]
+    report = bench.survey(stack.graph()).report
+    told = [(entry.item.path, entry.item.kind) for entry in report.drifted]
+    assert told == expected
+    assert {entry.item.address for entry in report.drifted} <= {address}
+    bench.perform(bench.plan_graph(stack.graph(), mode=PlanMode.REFRESH_ONLY))
+    assert bench.survey(stack.graph()).report.drifted == ()
+
+
+def _same(before: tuple[KeyVersion, ...], after: tuple[KeyVersion, ...]) -> bool:
+    return [(one.number, one.state) for one in before] == [(one.number, one.state) for one in after]
 
 
 TOLD: dict[AccidentKind, tuple[str, set[DriftKind]]] = {

@@ -173,9 +173,13 @@ def test_a_key_that_is_only_observed_is_told_and_left(bench: Bench) -> None:
     assert entry.item.response is DriftResponse.OBSERVE
 
 
-def test_copies_share_their_versions_and_the_primary_tells() -> None:
+@pytest.mark.parametrize("primary", ["none", "dr"])
+def test_copies_share_their_versions_and_the_declared_key_tells(primary: str) -> None:
     bench = Bench(places=("fake.dr",))
-    first = key("key.a", "root", "encrypt", multi_region=True, rotation={"every": "90d"})
+    terms: dict[str, Any] = {"multi_region": True, "rotation": {"every": "90d"}}
+    if primary != "none":
+        terms["primary"] = primary
+    first = key("key.a", "root", "encrypt", **terms)
     both = (first, replica(first, "dr", "fake.dr"))
     bench.converge(*both)
     bench.plugin.clock.advance(timedelta(days=91))
