@@ -118,7 +118,7 @@ def _worst(report: DriftReport) -> Shown:
 
 def _row(entry: Drifted) -> dict[str, str]:
     item = entry.item
-    repairs = entry.by_apply or entry.by_remedy
+    repairs, undo = entry.by_apply or entry.by_remedy, undo_text(entry)
     return {
         "kind": item.kind.value,
         "address": Shown(f"{code(item.address)} ({code(item.provider)})"),
@@ -126,7 +126,7 @@ def _row(entry: Drifted) -> dict[str, str]:
         "applied": _value(item.applied),
         "live": _value(item.live),
         "repair": Shown("<br>".join(code(repair_text(one)) for one in repairs)) or "none",
-        "undo": code(undo_text(entry)),
+        "undo": code(undo) if undo.startswith("keyplan ") else undo,
     }
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from keyplan.app.workspace import Workspace
 from keyplan.model.keys import KeyState
-from keyplan.model.operations import ChangeState
+from keyplan.model.operations import ChangeState, DestroyVersion, RotateKey
 from keyplan.sdk.store import LeaseInfo
 from keyplan.session.clock import SYSTEM_CLOCK
 from tests.cli.conftest import Run
@@ -66,6 +66,22 @@ def test_before_the_first_apply_nothing_can_have_drifted(keyplan: Run) -> None:
 def test_a_change_of_the_declaration_is_not_drift(keyplan: Run, applied: Path) -> None:
     file = applied / "keyplan.yaml"
     file.write_text(file.read_text().replace("default: payments", "default: cards"))
+    assert keyplan("drift").code == 0
+
+
+def test_versions_changed_by_hand_are_told_until_they_are_taken_note_of(
+    keyplan: Run, applied: Path
+) -> None:
+    behind(applied, RotateKey(PAYMENTS, 2), RotateKey(PAYMENTS, 3), DestroyVersion(PAYMENTS, 1))
+    found = keyplan("drift", "--json")
+    told = [(item["path"], item["kind"], item["live"]) for item in found.document["items"]]
+    assert found.code == 2
+    assert told == [("version:1", "destructive", "destroyed"), ("version", "metadata", 3)]
+    text = " ".join(keyplan("drift").out.split())
+    assert "to undo it restore version 1 at its provider, if it has a copy" in text
+    assert "version 1 -> 3 metadata to keep it keyplan apply --refresh-only" in text
+    assert "version 1 -> 3" in " ".join(keyplan("plan").out.split())
+    assert keyplan("apply", "--refresh-only", "--auto-approve").code == 0
     assert keyplan("drift").code == 0
 
 

@@ -41,7 +41,6 @@ WORLDS = 60
 profiles = st.sampled_from(sorted(PROFILES))
 families = stacks(max_keys=8, places=PLACES)
 CALM = settings(
-    phases=[Phase.generate],
     max_examples=WORLDS,
     deadline=None,
     suppress_health_check=list(HealthCheck),
