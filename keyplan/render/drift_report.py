@@ -181,7 +181,7 @@ def _undo_version(item: DriftItem) -> str:
         case DriftKind.ACCESS_WIDENED:
             return f"make version {item.applied} the one in use again at its provider"
         case _:
-            return "nothing does: a new version stays, and its schedule counts from it"
+            return "impossible: the schedule counts from the new version"
 
 
 def _keep(item: DriftItem) -> list[str]:

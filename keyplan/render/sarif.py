@@ -137,7 +137,8 @@ def _result(
 
 def _place(position: Position | None, folder: str) -> dict[str, Any]:
     """Where it is declared; the first line of the main file where that is nowhere."""
-    file = posixpath.join(folder, (position.file if position else MAIN).replace("\\", "/"))
+    named = (position.file if position else MAIN).replace("\\", "/")
+    file = posixpath.normpath(posixpath.join(folder, named))
     region = {"startLine": max(1, position.line) if position else 1}
     if position is not None and position.column > 0:
         region["startColumn"] = position.column

@@ -184,6 +184,14 @@ def test_sarif_knows_a_result_again_and_keeps_to_the_limit() -> None:
     assert first["partialFingerprints"] == second["partialFingerprints"]
     place = second["locations"][0]["physicalLocation"]
     assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("other.yaml", 99)
+    for folder, file, uri in (
+        (".", "keyplan.yaml", "keyplan.yaml"),
+        ("", "./keys/a b.yaml", "keys/a%20b.yaml"),
+        ("stacks/prod", "../shared/keys.yaml", "stacks/shared/keys.yaml"),
+    ):
+        one = entry(position=Position(file, 3, 5))
+        (result,) = drift_sarif(report(one), folder=folder)["runs"][0]["results"]
+        assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == uri
     many = [entry(f"key.k{number}") for number in range(MOST + 10)]
     run = drift_sarif(report(*many))["runs"][0]
     assert len(run["results"]) == MOST
