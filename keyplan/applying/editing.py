@@ -6,7 +6,7 @@ anywhere leaves the state as it was or an open run that `keyplan resume` closes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from keyplan.applying import closing
 from keyplan.applying.leasing import leased
@@ -152,8 +152,12 @@ def record_run(
     operation: str,
     holder: str,
     clock: Clock,
+    places: Mapping[str, str] | None = None,
 ) -> State:
-    """Journal, fold and commit a run that makes no call; returns the state after it."""
+    """Journal, fold and commit a run that makes no call; returns the state after it.
+
+    `places` is where the keys of its steps are, should those have to be looked for again.
+    """
     now = clock.now()
     run = new_run_id(now)
     recorder = Recorder(JournalWriter(store, lease, run))
@@ -167,6 +171,7 @@ def record_run(
             holder=holder,
             allowed=(),
             at=format_instant(now),
+            places=dict(places or {}),
         ),
         *entries,
     )

@@ -102,6 +102,7 @@ class Outdated:
             operation=options.operation,
             holder=options.holder,
             clock=self.around.clock,
+            places=self.head.places,
         )
         return state, warnings
 

@@ -86,6 +86,14 @@ def test_the_key_that_only_an_old_journal_knows_comes_into_the_state(
     assert "There is no run to resume." in keyplan("resume").out
 
 
+def test_rollback_takes_such_a_run_back(restored: Path, keyplan: Run) -> None:
+    back = keyplan("rollback", "--auto-approve")
+    assert back.code == 0, back.err
+    assert "step 1 set key state: active -> suspended" in " ".join(back.out.split())
+    assert keyplan("state", "list").out == "key.payments\nkey.root\n"
+    assert keyplan("state", "verify").code == 0
+
+
 def test_what_the_state_knows_is_not_recorded_again(restored: Path, keyplan: Run) -> None:
     """Twice the same journal, as after a crash between the commit and the archiving."""
     (run,) = (item for item in (restored / JOURNAL).iterdir() if item.is_file())
