@@ -10,6 +10,7 @@ import pytest
 
 from keyplan.diagnostics import ConfigurationError, Position
 from keyplan.errors import (
+    DeniedError,
     OutcomeUnknownError,
     ProviderDefectError,
     ProviderError,
@@ -22,6 +23,7 @@ from keyplan.model.address import Address
 from keyplan.model.observations import Observation, OwnerMark
 from keyplan.model.operations import CreateKey, MoveAlias
 from keyplan.model.stack import ProviderBlock
+from keyplan.sdk.hidden import HiddenKeysError
 from keyplan.sdk.provider import OpenContext, Outcome, Page
 from keyplan.session.opening import open_session
 from keyplan.session.session import IDENTIFY_DEADLINE, ProviderSession
@@ -52,6 +54,38 @@ def test_reads_are_cut_into_batches_and_absent_keys_left_out() -> None:
     found = _session(plugin).read([*ids, "nowhere", ids[0]])
     assert set(found) == set(ids)
     assert plugin.service().called("read") == 8
+
+
+def test_a_hidden_key_does_not_cost_the_reading_of_the_others() -> None:
+    plugin = fake_plugin(read_batch=7, threads=3)
+    ids = [plugin.service().plant() for _ in range(30)]
+    provider = plugin.open(FakeSettings(), CONTEXT)
+    hidden = {ids[2], ids[25]}
+
+    def read(asked: Sequence[str]) -> Mapping[str, Observation]:
+        seen = provider.read([item for item in asked if item not in hidden])
+        refused = {item: DeniedError("no", why="because") for item in asked if item in hidden}
+        if refused:
+            raise HiddenKeysError(refused, seen)
+        return seen
+
+    with pytest.raises(HiddenKeysError) as refusal:
+        _session(plugin, read=read).read(ids)
+    assert set(refusal.value.hidden) == hidden
+    assert set(refusal.value.seen) == set(ids) - hidden
+    assert refusal.value.target == f"{ids[2]} and 1 more"
+    with pytest.raises(DeniedError, match="no"):
+        _session(plugin, read=read).read([ids[25]])
+
+
+def test_what_is_seen_beside_a_hidden_key_is_checked() -> None:
+    plugin = fake_plugin()
+
+    def read(asked: Sequence[str]) -> Mapping[str, Observation]:
+        raise HiddenKeysError({asked[0]: DeniedError("no")}, {asked[1]: Observation("", {})})
+
+    with pytest.raises(ProviderDefectError, match="must have an id"):
+        _session(plugin, read=read).read(["a", "b"])
 
 
 def test_nothing_is_asked_for_nothing() -> None:
