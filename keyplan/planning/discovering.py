@@ -129,7 +129,7 @@ def _placed(named: list[_Named], managed: Managed) -> list[Proposal]:
                 None if parent is None else tiers.get(parent), has_children=address in used
             )
             if parent is not None and not tier_may_follow(tiers.get(parent, Tier.ROOT), tier):
-                parent = None
+                parent, tier = None, Tier.ROOT
             tiers[address] = tier
             proposals[address] = _proposal(item, tier, parent, proposals)
     return list(proposals.values())
@@ -161,8 +161,9 @@ def _parent_of(
 
 
 def _tier(above: Tier | None, *, has_children: bool) -> Tier:
+    """Where a key stands. What has nothing above it is a root: a plan asks for one or the other."""
     if above is None:
-        return Tier.ROOT if has_children else Tier.SERVICE
+        return Tier.ROOT
     if not has_children:
         return Tier.SERVICE if above is not Tier.DATA else Tier.DATA
     return Tier.MASTER if above in (Tier.ROOT, Tier.MASTER) else Tier.SERVICE

@@ -60,6 +60,27 @@ def test_what_it_writes_is_a_plan_of_imports_only(abandoned: Path, keyplan: Run)
     assert "does not have 0 keys" in keyplan("discover").out
 
 
+def test_a_key_that_stands_alone_is_proposed_as_what_plans_without_a_warning(
+    abandoned: Path, keyplan: Run
+) -> None:
+    (abandoned / "keyplan.yaml").write_text(
+        EMPTY + "key:\n  alone:\n    {provider: hsm, tier: root, usage: encrypt,"
+        " algorithm: aes-256, labels: {team: a}}\n"
+    )
+    assert keyplan("apply", "--auto-approve").code == 0
+    (abandoned / "keyplan.yaml").write_text(EMPTY + "removed: [{from: key.alone, mode: forget}]\n")
+    assert keyplan("apply", "--auto-approve").code == 0
+    (abandoned / "keyplan.yaml").write_text(EMPTY)
+    assert {key["tier"] for key in keyplan("discover", "--json").document["keys"]} == {
+        "root",
+        "service",
+    }
+    keyplan("discover", "--generate-config-out", ADOPTED)
+    plan = keyplan("plan")
+    assert "3 to import." in plan.out
+    assert "KP-HIER" not in plan.out + plan.err
+
+
 def test_discovering_writes_nothing_else(abandoned: Path, keyplan: Run) -> None:
     before = {path: path.read_bytes() for path in abandoned.rglob("*") if path.is_file()}
     keyplan("discover")
