@@ -255,3 +255,24 @@ def test_a_damaged_state_is_explained_and_comes_back(
     assert after["serial"] == before["serial"] + 1
     assert keyplan("state", "verify").code == 0
     assert keyplan("plan", "--var", "team=ledger", "--detailed-exitcode").code == 0
+
+
+def test_a_forced_push_ends_what_no_journal_can_make_again(applied: Path, keyplan: Run) -> None:
+    """The state and a journal before the last are lost: what is pushed counts on from the last."""
+    kept = keyplan("state", "pull", "--serial", "1").out
+    (applied / "kept.json").write_text(kept)
+    runs = keyplan("state", "history", "--json").document["runs"]
+    first = min(runs, key=lambda run: run["serial_before"])["id"]
+    (applied / ".keyplan" / "journal" / "archive" / f"{first}.jsonl").unlink()
+    for path in (
+        applied / STATE,
+        applied / f"{STATE}.backup",
+        *applied.glob(".keyplan/history/*/*"),
+    ):
+        path.unlink()
+    assert keyplan("plan").code == 1
+    pushed = keyplan("state", "push", "--force", "kept.json")
+    assert pushed.code == 0, pushed.err
+    assert json.loads((applied / STATE).read_text())["serial"] == 3
+    assert keyplan("plan").code == 0
+    assert keyplan("state", "verify").code == 0
