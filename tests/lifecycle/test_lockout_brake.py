@@ -21,6 +21,7 @@ from keyplan.plans.ways_back import way_back
 from keyplan.state.entries import RunStarted, StepStarted
 from keyplan.testing.memory_store import CrashPoint, Moment, SimulatedCrash
 from keyplan_aws.manifest import capabilities
+from keyplan_aws.policy.preflight import administrators
 from tests.aws_double import Identity
 from tests.lifecycle.aws_world import ROLE, AwsWorld, Document, aws_world, document, key
 from tests.lifecycle.undoing import EVERYTHING, rollback_of
@@ -95,6 +96,11 @@ def bypassed(world: AwsWorld) -> list[tuple[str, bool]]:
         for call in world.double.calls.all()
         if call.operation in ("CreateKey", "ReplicateKey", "PutKeyPolicy")
     ]
+
+
+def held(world: AwsWorld) -> bool:
+    """Whether somebody surely can repair every policy that AWS holds."""
+    return all(administrators(key.policy, key.account) for key in world.double.world.every_key())
 
 
 def rules(plan: Plan) -> list[str]:
@@ -190,7 +196,9 @@ def test_who_was_given_the_key_can_take_it_back(world: AwsWorld) -> None:
     world.double.identities.default = Identity(f"{ROLE}board")
     world.disconnect()
     back = rollback_of(world, report.run)
+    assert held(world)
     assert world.apply(back, allowed=EVERYTHING).ok
+    assert held(world)
     assert world.picture() == before
 
 
@@ -207,6 +215,7 @@ def test_a_rollback_may_lock_out_who_performs_it_only_with_the_brake(world: AwsW
         world.apply(back, allowed=ALL_BUT_LOCKOUT)
     world.double.calls.clear()
     assert world.apply(back, allowed=EVERYTHING).ok
+    assert held(world)
     assert bypassed(world) == [("PutKeyPolicy", True)]
 
 
@@ -237,7 +246,9 @@ def test_a_run_that_died_goes_on_with_the_brake_it_had(
     try:
         world.apply(plan, allowed=EVERYTHING, crash=CrashPoint(nth, moment), parallelism=1)
     except SimulatedCrash:
+        assert held(world)
         world.resume()
+    assert held(world)
     left = world.planned(stack())
     if left.steps:  # it died before anything was durable
         assert rules(left) == ["KP-LOCK-004"]

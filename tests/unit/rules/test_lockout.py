@@ -83,3 +83,37 @@ def test_a_provider_that_sees_nobody_left_refuses_the_plan() -> None:
     proof = prove_no_lockout([PolicyStage(KEY, 1, [allow()], review=review)])
     assert proof.failed
     assert [finding.blocks for finding in proof.findings] == [True]
+
+
+def test_the_statement_that_a_later_step_takes_away_must_not_be_the_last() -> None:
+    """Each step's policy stands alone: what an earlier one allowed is gone with it."""
+    first, second = allow("first"), allow("second", when='{"mfa":true}')
+    stages = [PolicyStage(KEY, 1, [first, second]), PolicyStage(KEY, 2, [second])]
+    proof = prove_no_lockout(stages)
+    (finding,) = proof.findings
+    assert (finding.rule, finding.blocks, finding.released_by) == ("KP-LOCK-001", True, None)
+    assert "after step 2" in finding.summary
+
+
+@pytest.mark.parametrize(
+    ("review", "before", "rules"),
+    [
+        (PolicyReview(frozenset({"a"}), caller=True), None, []),
+        (PolicyReview(frozenset({"a"}), caller=None), None, []),
+        (PolicyReview(frozenset({"a"}), caller=False), None, ["KP-LOCK-004"]),
+        (PolicyReview(frozenset(), caller=False), None, ["KP-LOCK-001"]),
+        (PolicyReview(frozenset({"a"})), PolicyReview(frozenset()), ["KP-LOCK-006"]),
+        (
+            PolicyReview(frozenset({"a"})),
+            PolicyReview(frozenset({"a"}), caller=False),
+            ["KP-LOCK-005"],
+        ),
+    ],
+)
+def test_that_somebody_can_and_that_who_applies_can_are_two_claims(
+    review: PolicyReview, before: PolicyReview | None, rules: list[str]
+) -> None:
+    stage = PolicyStage(KEY, 1, [], review=review, before=before, caller="me")
+    proof = prove_no_lockout([stage])
+    assert [finding.rule for finding in proof.findings] == rules
+    assert proof.gives_up is ("KP-LOCK-004" in rules)
