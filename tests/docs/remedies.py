@@ -251,7 +251,7 @@ OTHERS = {
         "An observed key is not known",
         (
             "`lifecycle: {manage: observe}` reads a key that exists, and nothing in the state says "
-            "which one that is. Saying so takes `import`, which is not there yet."
+            "which one that is. An `import` entry says so."
         ),
     ),
     "KP-PLAN-003": (
@@ -533,7 +533,7 @@ REMEDIES = {
     "KP-KPOL-018": "Add `org`, `source_vpc` or `expires_at`.",
     "KP-KPOL-019": "Declare `policies`, and read in the plan what goes; or repair it by hand.",
     "KP-PLAN-001": "Keep the key, declare a successor, and move the alias in a later change.",
-    "KP-PLAN-002": "Remove the key until `import` is there.",
+    "KP-PLAN-002": "Write an `import` entry with its id, or remove the key.",
     "KP-PLAN-003": "Find out who destroyed it. To go on: `removed` with `mode: forget`.",
     "KP-PLAN-004": "Write the state that it is in, and declare a successor key.",
     "KP-PLAN-005": "Choose another alias, or take it off that key first.",
