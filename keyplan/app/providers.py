@@ -26,7 +26,7 @@ def installed_providers(registry: Registry, only: str | None = None) -> list[Ins
     if only is not None:
         if only not in names:
             raise UnknownNameError(
-                f"no provider {only} is installed",
+                f"the provider {only} is not installed",
                 why=f"Installed: {', '.join(names) or 'none'}.",
                 advice=suggest(only, names) or "A provider is a Python package: install it here.",
             )

@@ -77,7 +77,7 @@ def test_outputs_for_people_and_scripts(keyplan: Run) -> None:
     }
     missing = keyplan("output", "payment_id")
     assert missing.code == 1
-    assert "Did you mean payments_id?" in missing.err
+    assert "Did you mean 'payments_id'?" in missing.err
 
 
 def test_the_state_is_shown_without_a_plan_file(keyplan: Run) -> None:
@@ -116,7 +116,9 @@ def test_providers_are_listed_and_described(keyplan: Run) -> None:
     assert found["hsm"]["capabilities"]["algorithms"]["aes-256"]
     missing = keyplan("providers", "nowhere")
     assert missing.code == 1
-    assert "not installed" in missing.err
+    assert "the provider nowhere is not installed" in missing.err
+    assert "Installed: aws, hsm." in missing.err
+    assert "pip" not in missing.err
 
 
 def test_version(keyplan: Run) -> None:
