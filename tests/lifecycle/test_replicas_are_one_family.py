@@ -92,3 +92,17 @@ def test_what_a_replica_is_called_is_known_once_it_is_made() -> None:
     assert world.state.resources[reader.address].attributes["labels"] == {"copy": there.arn}
     again = planned(world, *family(), reader, outputs={"copy": arn})
     assert (again.steps, again.has_changes) == ((), False)
+
+
+@pytest.mark.parametrize("fault", [None, FaultKind.LOST_BEFORE, FaultKind.LOST_AFTER])
+def test_a_replica_that_somebody_destroyed_is_made_again_once(fault: FaultKind | None) -> None:
+    world = World(instances=PLACES)
+    assert world.apply(planned(world, *family())).ok
+    service = world.plugin.service("dr")
+    service.vanish(world.state.resources[KEY.replica("dr")].id)
+    if fault is not None:
+        service.faults.add(fault, "replicate_key")
+    assert world.apply(planned(world, *family())).ok
+    (again,) = service.current()
+    assert world.state.resources[KEY.replica("dr")].id == again.id
+    assert planned(world, *family()).steps == ()
