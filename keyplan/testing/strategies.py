@@ -7,7 +7,7 @@ of it must succeed; shrinking leads to one root key with nothing declared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -86,9 +86,17 @@ def _statements(draw: st.DrawFn) -> list[StatementSpec]:
 
 @st.composite
 def stacks(
-    draw: st.DrawFn, *, max_keys: int = 12, provider: str = "fake", places: Sequence[str] = ()
+    draw: st.DrawFn,
+    *,
+    max_keys: int = 12,
+    provider: str = "fake",
+    places: Sequence[str] = (),
+    without: Collection[Usage] = (),
 ) -> StackSpec:
-    """A stack of one to `max_keys` keys, in a tree or several, some with replicas in `places`."""
+    """A stack of one to `max_keys` keys, in a tree or several, some with replicas in `places`.
+
+    `without` are the usages that the provider does not offer; those of roots it must.
+    """
     declared = draw(policies())
     keys: list[KeySpec] = []
     scopes: dict[str, frozenset[str]] = {}
@@ -101,7 +109,7 @@ def stacks(
             inherited: frozenset[str] = frozenset()
         else:
             inherited = scopes[parent.name]
-            key = draw(_children(parent, f"k{number}", inherited))
+            key = draw(_children(parent, f"k{number}", inherited, without))
         scopes[key.name] = inherited | key.attributes.get("scope", {}).keys()
         keys.append(key)
     names = {key.parent for key in keys}
@@ -123,7 +131,13 @@ def _relations(parent: KeySpec) -> list[Relation]:
 
 
 @st.composite
-def _children(draw: st.DrawFn, parent: KeySpec, name: str, inherited: frozenset[str]) -> KeySpec:
+def _children(
+    draw: st.DrawFn,
+    parent: KeySpec,
+    name: str,
+    inherited: frozenset[str],
+    without: Collection[Usage],
+) -> KeySpec:
     relation = draw(st.sampled_from(_relations(parent)))
     tiers = [tier for tier in Tier if tier is not Tier.ROOT and tier_may_follow(parent.tier, tier)]
     tier = draw(st.sampled_from(tiers))
@@ -132,7 +146,7 @@ def _children(draw: st.DrawFn, parent: KeySpec, name: str, inherited: frozenset[
     fitting = [
         (usage, algorithm)
         for usage, algorithm in (*inner, *_LEAVES[relation])
-        if ALGORITHMS[algorithm].strength <= strength
+        if ALGORITHMS[algorithm].strength <= strength and usage not in without
     ]
     usage, algorithm = draw(st.sampled_from(fitting))
     own = draw(st.dictionaries(st.sampled_from(["environment", "tenant"]), _NAMES, max_size=2))

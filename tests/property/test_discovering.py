@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from keyplan.cli.main import run
 from keyplan.cli.terminal import Terminal
 from keyplan.model.address import Address
-from keyplan.model.keys import Tier
+from keyplan.model.keys import Tier, Usage
 from keyplan.plans.discovery import Discovery, Proposal
 from keyplan.render.configuration import configuration_yaml
 from keyplan.testing.stack_spec import StackSpec
@@ -53,7 +53,7 @@ class Folder:
 
 
 @settings(max_examples=12)
-@given(stacks(max_keys=6, provider="hsm"))
+@given(stacks(max_keys=6, provider="hsm", without={Usage.AGREE}))
 def test_importing_what_is_discovered_changes_nothing(spec: StackSpec) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Folder(Path(name))
