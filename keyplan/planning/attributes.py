@@ -21,7 +21,7 @@ from keyplan.model.operations import (
     SetAttribute,
 )
 from keyplan.model.values import Value
-from keyplan.planning.compare import SPECIAL
+from keyplan.planning.compare import SPECIAL, elements
 from keyplan.planning.drafts import Draft, draft
 from keyplan.planning.intents import (
     Certify,
@@ -34,11 +34,13 @@ from keyplan.plans.changes import AttributeChange, Reason
 from keyplan.state.entries import Settlement
 
 
-def attribute_drafts(diff: KeyDiff, changes: tuple[AttributeChange, ...]) -> Iterator[Draft]:
+def attribute_drafts(
+    diff: KeyDiff, changes: tuple[AttributeChange, ...], max_labels: int | None = None
+) -> Iterator[Draft]:
     """An operation for each changed attribute or element."""
     labels = [change for change in changes if change.path.startswith("labels:")]
     if labels:
-        yield from _labels(diff, labels)
+        yield from _labels(diff, labels, max_labels)
     taken = {intent.alias for intent in diff.intents if isinstance(intent, TakeAlias)}
     for change in changes:
         collection, _, element = change.path.partition(":")
@@ -71,8 +73,11 @@ def _settle(change: AttributeChange) -> Settlement:
     return Settlement(manage=(change.path,))
 
 
-def _labels(diff: KeyDiff, changes: list[AttributeChange]) -> Iterator[Draft]:
-    """All labels to put in one operation, all to remove in another.
+def _labels(
+    diff: KeyDiff, changes: list[AttributeChange], max_labels: int | None
+) -> Iterator[Draft]:
+    """All labels to put in one operation, all to remove in another, which makes room first if
+    the key cannot have them all at once.
 
     Services have a call for each; a step that is one call is never found half done.
     """
@@ -83,7 +88,10 @@ def _labels(diff: KeyDiff, changes: list[AttributeChange]) -> Iterator[Draft]:
         c.path.partition(":")[2]: c.after for c in changes if c.after is not None
     }
     removed = sorted(c.path.partition(":")[2] for c in changes if c.after is None)
-    for values, names in ((put, []), ({}, removed)):
+    held = elements(diff.live.attributes.get("labels")) if diff.live else ()
+    crowded = max_labels is not None and len({*held, *put}) > max_labels
+    calls: list[tuple[dict[str, Value], list[str]]] = [(put, []), ({}, removed)]
+    for values, names in reversed(calls) if crowded else calls:
         if not values and not names:
             continue
         settlement = Settlement(

@@ -73,7 +73,7 @@ def lower(diff: KeyDiff, capabilities: Capabilities, *, narrows: bool = False) -
     """
     drafts = list(_from_intents(diff, capabilities))
     if not any(isinstance(intent, Create) for intent in diff.intents):
-        drafts += attribute_drafts(diff, diff.attributes)
+        drafts += attribute_drafts(diff, diff.attributes, capabilities.max_labels)
         drafts += record_drafts(diff)
     if narrows:
         late = (isinstance(item.operation, PutPolicy) for item in drafts)

@@ -32,7 +32,13 @@ from keyplan.planning.moving import Relocation, relocate, with_renames
 from keyplan.planning.narrowing import narrowed_policies
 from keyplan.planning.order import order
 from keyplan.planning.pacing import pace_of_reading, pace_of_steps
-from keyplan.planning.performable import refused_while_stopped, unsupported, worn_out
+from keyplan.planning.performable import (
+    moved_to_another_kind,
+    overfull,
+    refused_while_stopped,
+    unsupported,
+    worn_out,
+)
 from keyplan.planning.refresh import RefreshedState, assume, refresh
 from keyplan.planning.refreshonly import accept_drift
 from keyplan.planning.remediating import covered, reduced, reverting, suspect
@@ -137,6 +143,8 @@ def make_plan(
             *unsupported(steps, inputs.capabilities),
             *refused_while_stopped(steps, inputs.world.live, inputs.capabilities),
             *worn_out(inputs.chosen, inputs.world.live, steps),
+            *overfull(steps, inputs.world.live, inputs.capabilities),
+            *moved_to_another_kind(steps, inputs.world.live, inputs.capabilities),
             *proof.findings,
         ),
         brakes=brakes_of(graph, state, steps, changes),

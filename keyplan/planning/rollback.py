@@ -23,7 +23,7 @@ from keyplan.planning.changes import resource_changes
 from keyplan.planning.drafts import Draft
 from keyplan.planning.guards import lockout_line, with_bypass
 from keyplan.planning.intents import KeyDiff
-from keyplan.planning.performable import on_stopped_keys, unsupported
+from keyplan.planning.performable import on_stopped_keys, overfull, unsupported
 from keyplan.planning.planner import PlanContext
 from keyplan.planning.rollback_diffs import diffs_of
 from keyplan.planning.rollback_findings import REMAINS, needs_active
@@ -119,7 +119,12 @@ def make_rollback_plan(
         steps=steps,
         refs=_refs(run, snapshot.state, steps),
         access=access_changes(_existing(diffs), view),
-        findings=(*undoing.findings, *unsupported(steps, capabilities), *proof.findings),
+        findings=(
+            *undoing.findings,
+            *unsupported(steps, capabilities),
+            *overfull(steps, live, capabilities),
+            *proof.findings,
+        ),
         brakes=_brakes(run, snapshot.state, steps, changes, stack.safety),
         outputs=_outputs(run, snapshot.state),
         lockout=lockout_line(proof, view),

@@ -85,6 +85,8 @@ class Capabilities:
     `set_attribute:rotation:none`, `change_state:active`, `put_labels:none`). `states` are
     those that a key can be put into there. `active_only` are calls, by the service's names,
     that it refuses for a key that is not active: a plan that needs one is refused.
+    `max_labels` are the labels that a key can have at once, whoever set them. With
+    `aliases_keep_kind` an alias moves only between keys of one kind and usage.
     """
 
     attributes: Mapping[str, Attribute]
@@ -106,6 +108,8 @@ class Capabilities:
     grants_by_terms: bool = False
     paces_itself: bool = False
     active_only: frozenset[str] = frozenset()
+    max_labels: int | None = None
+    aliases_keep_kind: bool = False
     states: frozenset[KeyState] = frozenset(
         {KeyState.ACTIVE, KeyState.SUSPENDED, KeyState.DEACTIVATED, KeyState.COMPROMISED}
     )

@@ -13,13 +13,11 @@ from keyplan.model.timing import parse_duration
 from keyplan.model.values import Unknown, Value
 from keyplan_aws.attributes import ALIAS, alias_name, rotation_days
 from keyplan_aws.grants import canonical_grant, grant_problem
+from keyplan_aws.marks import MARKS
 from keyplan_aws.quotas import ALIASES_PER_KEY, TAGS_PER_KEY
 from keyplan_aws.settings import tag_problem
 
 _ALIAS = re.compile(r"[a-zA-Z0-9:/_-]+")
-_MARKS = 4
-"""Tags of keyplan's own that a key may carry."""
-
 _DESCRIPTION = 8192
 
 
@@ -71,11 +69,11 @@ def _labels(key: DesiredKey, value: Value) -> Iterator[tuple[str, str, str]]:
     for name, text in labels.items():
         if problem := tag_problem(name, "" if isinstance(text, Unknown) else str(text)):
             yield ("KP-AWS-003", problem, "Labels are tags in AWS: choose another one.")
-    if len(labels) > TAGS_PER_KEY - _MARKS:
+    if len(labels) > TAGS_PER_KEY - MARKS:
         yield (
             "KP-AWS-003",
             f"{key.address} has {len(labels)} labels",
-            f"AWS allows {TAGS_PER_KEY} tags on a key, and keyplan needs {_MARKS} of them.",
+            f"AWS allows {TAGS_PER_KEY} tags on a key, and keyplan needs {MARKS} of them.",
         )
 
 

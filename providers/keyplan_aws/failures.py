@@ -74,6 +74,12 @@ _STRANGER = "invalid principal"
 _MISSING = re.compile(r"not authorized to perform: (?P<action>[\w-]+:\w+)")
 _BECAUSE = re.compile(r"because (?P<reason>.+?)\.?$", re.DOTALL)
 
+_FIXED = {
+    "TagResource": "Remove tags that are not needed: AWS raises this quota for nobody.",
+    "PutKeyPolicy": "Make the policy shorter: AWS raises this quota for nobody.",
+}
+"""What helps where a quota cannot be raised."""
+
 _NOT_SENT = (sdk.ConnectTimeoutError, sdk.EndpointConnectionError, sdk.ProxyConnectionError)
 _HANDSHAKE = "CERTIFICATE_VERIFY_FAILED"
 """What TLS says only before anything is sent; the rest it may also say while it waits."""
@@ -216,7 +222,9 @@ def _answered(error: Any, attempt: Attempt) -> ProviderError:
     if code == "LimitExceededException":
         return QuotaError(
             f"{attempt.call} would exceed a quota of the account or the key",
-            advice="Ask AWS for a higher quota, or remove what is not needed.",
+            advice=_FIXED.get(
+                attempt.call, "Ask AWS for a higher quota, or remove what is not needed."
+            ),
             **facts,
         )
     return RejectedError(

@@ -16,7 +16,8 @@ from keyplan.sdk.capabilities import (
     Reading,
     Rotation,
 )
-from keyplan_aws.quotas import QUOTAS
+from keyplan_aws.marks import MARKS
+from keyplan_aws.quotas import QUOTAS, TAGS_PER_KEY
 from keyplan_aws.specs import algorithms
 
 THREADS = 16
@@ -117,5 +118,7 @@ def capabilities() -> Capabilities:
         grants_by_terms=True,
         paces_itself=True,
         active_only=ACTIVE_ONLY,
+        max_labels=TAGS_PER_KEY - MARKS,
+        aliases_keep_kind=True,
         states=frozenset({KeyState.ACTIVE, KeyState.SUSPENDED, KeyState.COMPROMISED}),
     )

@@ -18,6 +18,7 @@ STACK = "keyplan:stack"
 TOKEN = "keyplan:token"  # noqa: S105  (the name of a tag)
 STATE = "keyplan:state"
 VERSION = "keyplan:version"
+MARKS = len((STACK, TOKEN, STATE, VERSION))
 COMPROMISED = "compromised"
 
 _TURN = re.compile(r"(?P<version>[1-9]\d{0,2}):(?P<before>\d{1,3})")

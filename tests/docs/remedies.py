@@ -301,7 +301,10 @@ OTHERS = {
     ),
     "KP-PLAN-012": (
         "The provider does not perform a step",
-        "Its manifest lacks the operation, so apply would stop there half-way through.",
+        (
+            "Its service has no such operation, or refuses it for what the key is or has now (its"
+            " state, its kind, the number of its labels). Apply would stop there half-way through."
+        ),
     ),
     "KP-PLAN-013": (
         "A new key has already expired",
