@@ -64,11 +64,12 @@ def take_aliases(
     changes: Iterable[AttributeChange],
     holders: Mapping[tuple[str, str], str],
     owners_of: Mapping[tuple[str, str], Address],
+    observed: Collection[Address] = (),
 ) -> tuple[list[Intent], tuple[Finding, ...]]:
     """Aliases that point elsewhere now: moved if keyplan manages their key, else refused.
 
     `holders` maps (provider, alias) to the id it points to, `owners_of` (provider, id) to
-    the address that manages it.
+    the address that manages it; of those in `observed` nothing is taken.
     """
     intents: list[Intent] = []
     findings: list[Finding] = []
@@ -80,7 +81,7 @@ def take_aliases(
         if holder is None:
             continue
         source = owners_of.get((key.provider, holder))
-        if source is None:
+        if source is None or source in observed:
             findings.append(
                 Finding(
                     "KP-PLAN-005",

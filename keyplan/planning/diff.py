@@ -60,6 +60,7 @@ class World:
     `owners_of` maps (provider, id) to the address that manages it. `edges` are the
     graph's. `capabilities` is by provider instance. `derived_from` are keys that others
     are derived from. `adopting` is as `owners_of`, for keys that this plan takes over.
+    `observed` are keys of which nothing may be taken.
     """
 
     now: datetime
@@ -72,6 +73,7 @@ class World:
     derived_from: frozenset[Address] = frozenset()
     primaries: Primaries = field(default_factory=Primaries)
     adopting: Mapping[tuple[str, str], Address] = field(default_factory=dict)
+    observed: frozenset[Address] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def diff_declared(
     """Compare one declared key with the state and the world."""
     key = wanted.key
     if key.lifecycle.manage is Manage.OBSERVE:
-        return _observed(key, resource)
+        return _observed(key, resource, live)
     if resource is None:
         return _create(wanted, world)
     if live is None:
@@ -105,9 +107,25 @@ def diff_declared(
     return _update(wanted, resource, live, world)
 
 
-def _observed(key: DesiredKey, resource: ResourceState | None) -> KeyResult:
-    if resource is not None:
+def _observed(
+    key: DesiredKey, resource: ResourceState | None, live: Observation | None
+) -> KeyResult:
+    """Nothing, but that the state takes note when a key is not managed any more."""
+    if resource is not None and (resource.observed or ignored(key, "lifecycle")):
         return KeyResult()
+    if resource is not None:
+        diff = KeyDiff(
+            address=key.address,
+            provider=key.provider,
+            action=Action.UPDATE,
+            reason=Reason.DECLARED,
+            desired=key,
+            resource=resource,
+            live=live,
+            unmanage=tuple(sorted(resource.managed)),
+            notes=("from now on it is only observed; keyplan's mark stays on it",),
+        )
+        return KeyResult(diff)
     finding = Finding(
         "KP-PLAN-002",
         Severity.ERROR,
@@ -129,7 +147,7 @@ def _create(wanted: Wanted, world: World, notes: tuple[str, ...] = ()) -> KeyRes
         and not (name == "primary" and chosen_primary(key) == key.address)
     ]
     changes += changed_elements(key, attributes, None, None)
-    aliases, findings = take_aliases(key, changes, world.aliases, world.owners_of)
+    aliases, findings = take_aliases(key, changes, world.aliases, world.owners_of, world.observed)
     if has_expired(attributes, world.capabilities[key.provider], world.now):
         findings = (*findings, _born_expired(key))
     diff = KeyDiff(
@@ -205,7 +223,9 @@ def _update(wanted: Wanted, resource: ResourceState, live: Observation, world: W
         *changed_records(key, attributes, resource, capabilities),
         *agreed_drift(attributes, resource, live, capabilities),
     )
-    aliases, alias_findings = take_aliases(key, changes, world.aliases, world.owners_of)
+    aliases, alias_findings = take_aliases(
+        key, changes, world.aliases, world.owners_of, world.observed
+    )
     expired = has_expired(attributes, capabilities, world.now)
     states, state_findings, notes = state_moves(key, attributes, resource, live, expired=expired)
     becomes = states[0].after if states else live.state

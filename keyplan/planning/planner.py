@@ -328,6 +328,7 @@ def _results(inputs: _Inputs) -> Iterable[tuple[Address, KeyResult]]:
             for address in inputs.graph.imported
             if (key := inputs.graph.keys.get(address)) and address in live
         },
+        observed=frozenset(item for item in state.resources if _only_observed(inputs, item)),
     )
     destroying = inputs.options.mode is PlanMode.DESTROY
     declared = {} if destroying else inputs.wanted
@@ -339,14 +340,12 @@ def _results(inputs: _Inputs) -> Iterable[tuple[Address, KeyResult]]:
             resource = state.resources.get(address)
             yield address, diff_declared(wanted, resource, live.get(address), world)
     for address in sorted(inputs.chosen & (state.resources.keys() - declared.keys())):
-        resource = state.resources[address]
         leaving = Leaving(
-            resource=resource,
+            resource=state.resources[address],
             live=live.get(address),
             world=world,
             removed=removal_of(address, inputs.graph.removed),
             destroying=destroying,
-            observed=_only_observed(inputs, address),
         )
         yield address, diff_leaving(leaving)
 
@@ -376,9 +375,14 @@ def _awaited_aliases(inputs: _Inputs) -> frozenset[tuple[str, str]]:
 
 
 def _only_observed(inputs: _Inputs, address: Address) -> bool:
-    """Whether the declaration says to touch the key in no way, not even to destroy it."""
+    """Whether a key of the state is not to be touched in any way, not even to be destroyed.
+
+    So says the declaration or, unless it takes the key over, what the last apply made of it.
+    """
     key = inputs.graph.keys.get(address)
-    return key is not None and key.lifecycle.manage is Manage.OBSERVE
+    declared = key is not None and key.lifecycle.manage is Manage.OBSERVE
+    taken_over = key is not None and inputs.options.mode is not PlanMode.DESTROY
+    return declared or (inputs.state.resources[address].observed and not taken_over)
 
 
 def _steps(inputs: _Inputs, diffs: Mapping[Address, KeyDiff]) -> tuple[Step, ...]:

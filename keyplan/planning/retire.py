@@ -2,7 +2,8 @@
 
 Rules (LANGUAGE.md §8): absence never destroys a protected key; destroying is staged
 (suspend, soak, schedule, wait); where a service destroys at once, keyplan holds the
-clock and destroys in a later apply; children go before their parents.
+clock and destroys in a later apply; children go before their parents. A key that was only
+observed at its last apply belongs to others: it is forgotten, and nothing of it is written.
 """
 
 from __future__ import annotations
@@ -44,12 +45,16 @@ class Leaving:
     world: World
     removed: Removed | None
     destroying: bool  # `keyplan destroy`
-    observed: bool = False  # `lifecycle: {manage: observe}`
 
     @property
     def capabilities(self) -> Capabilities:
         """Those of the provider that has the key."""
         return self.world.capabilities[self.resource.provider]
+
+    @property
+    def observed(self) -> bool:
+        """Whether it is others' key, which keyplan only looks at."""
+        return self.resource.address in self.world.observed
 
     @property
     def now(self) -> datetime:
@@ -69,20 +74,24 @@ def removal_of(address: Address, removed: tuple[Removed, ...]) -> Removed | None
 def diff_leaving(leaving: Leaving) -> KeyResult:
     """What happens to a key that is not declared any more."""
     resource, live = leaving.resource, leaving.live
+    mode = leaving.removed.mode if leaving.removed else None
+    if live is not None and of_the_service(live):
+        note = f"{live.attributes.get('manager')} manages it, so it stays as it is"
+        return KeyResult(_diff(leaving, Action.FORGET, (Forget(),), note))
     if leaving.observed:
-        note = "it is only observed, so it stays as it is"
+        if mode in (RemovedMode.SUSPEND, RemovedMode.DESTROY):
+            return KeyResult(findings=(_not_ours(leaving, mode),))
+        note = "it was only observed, so it stays as it is"
         return KeyResult(_diff(leaving, Action.FORGET, (Forget(),), note))
     if live is None:
         return _gone(leaving)
-    if of_the_service(live):
-        note = f"{live.attributes.get('manager')} manages it, so it stays as it is"
-        return KeyResult(_diff(leaving, Action.FORGET, (Forget(),), note))
-    mode = leaving.removed.mode if leaving.removed else None
     if mode in (RemovedMode.FORGET, RemovedMode.SUSPEND):
         return _forget(leaving, live, suspend=mode is RemovedMode.SUSPEND)
     on_its_way = resource.phase is not Phase.LIVE or live.deletion_at is not None
     if resource.protected and not on_its_way and mode is not RemovedMode.DESTROY:
         return KeyResult(findings=(_protected(leaving),))
+    if mode is None and not on_its_way and resource.owner is None and live.owner is None:
+        return KeyResult(findings=(_unmarked(leaving),))
     return _destroy(leaving, live)
 
 
@@ -125,8 +134,8 @@ def _forget(leaving: Leaving, live: Observation, *, suspend: bool) -> KeyResult:
     intents: list[Intent] = []
     if suspend and live.state is KeyState.ACTIVE:
         intents.append(Move(KeyState.ACTIVE, KeyState.SUSPENDED, Reason.REMOVED))
-    if live.owner is not None and live.owner.stack == leaving.world.lineage:
-        intents.append(Mark(live.owner, None))
+    if live.owner is not None and (suspend or live.owner.stack == leaving.world.lineage):
+        intents.append(Mark(live.owner, None))  # of another stack's key: a brake guards it
     intents.append(Forget())
     note = "it keeps working; keyplan no longer looks after it"
     if suspend:
@@ -235,6 +244,33 @@ def _protected(leaving: Leaving) -> Finding:
         )
         what = f"{address} is no longer declared, and it is protected"
     return Finding("KP-PLAN-006", Severity.ERROR, what, address, None, advice)
+
+
+def _not_ours(leaving: Leaving, mode: RemovedMode) -> Finding:
+    address = leaving.resource.address
+    done = "destroyed" if mode is RemovedMode.DESTROY else "suspended"
+    return Finding(
+        "KP-PLAN-024",
+        Severity.ERROR,
+        f"{address} cannot be {done}: it was only observed, and belongs to others",
+        address,
+        leaving.removed.position if leaving.removed else None,
+        f"To leave it as it is, write `removed: [{{from: '{address}', mode: forget}}]`. To end it,"
+        " declare it without `lifecycle: {manage: observe}` and apply that first.",
+    )
+
+
+def _unmarked(leaving: Leaving) -> Finding:
+    address = leaving.resource.address
+    return Finding(
+        "KP-PLAN-024",
+        Severity.ERROR,
+        f"{address} is not declared, and has no mark that says it is this stack's",
+        address,
+        None,
+        f"Say what becomes of it: `removed: [{{from: '{address}', mode: destroy}}]` (or suspend,"
+        " or forget).",
+    )
 
 
 def _undeletable(leaving: Leaving) -> Finding:

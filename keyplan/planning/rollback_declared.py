@@ -22,13 +22,20 @@ _AS_THEY_ARE = frozenset({"certificate", "primary"})
 """What is not put back: a certificate stays valid, and a primary is a matter of its family."""
 
 _BOTH_WAYS = frozenset({KeyState.ACTIVE, KeyState.SUSPENDED})
-_LEFT_ALONE = Lifecycle(manage=Manage.OBSERVE)
+_LEFT_ALONE = Lifecycle(Manage.OBSERVE, frozenset({"lifecycle"}))
+"""Not even handed over: what is managed of it stays so."""
+
+_OBSERVED = Lifecycle(Manage.OBSERVE)
 
 
 def as_it_was(
-    then: ResourceState, live: Observation, capabilities: Capabilities
+    then: ResourceState, now: ResourceState | None, live: Observation, capabilities: Capabilities
 ) -> tuple[DesiredKey, list[str]]:
     """The key as it was, and sentences on what of it cannot come back."""
+    if then.observed:
+        return _key(then, {}, _OBSERVED), []
+    if now is not None and now.observed:
+        return _key(now, {}, _LEFT_ALONE), ["it is only observed by now, and stays as it is"]
     lost = list(_versions(then, live))
     fixed = {
         name
@@ -55,8 +62,8 @@ def as_it_was(
 
 def put_away(now: ResourceState, live: Observation | None) -> tuple[DesiredKey, bool]:
     """A key that is newer: suspended, and else as it is. Whether there is anything to suspend."""
-    leaving = now.phase is not Phase.LIVE
-    if live is None or leaving or live.deletion_at is not None:
+    untouchable = now.observed or now.phase is not Phase.LIVE
+    if live is None or untouchable or live.deletion_at is not None:
         return _key(now, {}, _LEFT_ALONE), False
     attributes = _managed(now, but=_AS_THEY_ARE)
     attributes.pop("state", None)

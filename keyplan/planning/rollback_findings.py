@@ -60,6 +60,13 @@ def gone(run: str, address: Address) -> Finding:
     return _conflict(address, f"{address}, which run {run} changed, is not there any more")
 
 
+def handed_over(run: str, address: Address) -> Finding:
+    """A key that the run changed is not keyplan's to change any more."""
+    what = f"{address}, which run {run} changed, is only observed by now and stays as it is"
+    advice = f"Declare {address} without `lifecycle: {{manage: observe}}`, and apply that first."
+    return _conflict(address, what, advice)
+
+
 def elsewhere(run: str, address: Address) -> Finding:
     """The rename was taken back already, and a change before it was not."""
     return _conflict(address, f"{address}, which run {run} changed, has another address by now")

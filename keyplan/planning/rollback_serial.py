@@ -110,7 +110,9 @@ def _declared(
         if holder is None and address in now.resources:
             findings.append(taken("that state", address, "another key"))
             continue
-        key, lost = as_it_was(then, seen, capabilities[then.provider])
+        key, lost = as_it_was(
+            then, now.resources[holder] if holder else None, seen, capabilities[then.provider]
+        )
         findings += [not_back(address, what) for what in lost]
         if holder is None:
             imported[address] = Imported(address, then.id)

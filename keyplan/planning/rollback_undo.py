@@ -84,6 +84,11 @@ class _Undo:
             drafts += self._undone(number, effect, chains)
             if oldest[effect.started.operation.target] == number:
                 drafts += self._records(effect.started.operation.target)
+        self.findings += [
+            say.handed_over(self.run.name, address)
+            for address in oldest
+            if self._handed_over(address)
+        ]
         self.findings += say.changed_since(self.run.name, chains.mismatches)
         self.findings += say.on_the_way_out(self.run, self.present, drafts)
         self.findings += say.built_upon(self.run, self.present, drafts)
@@ -94,6 +99,8 @@ class _Undo:
     def _undone(self, number: int, effect: Effect, chains: Chains) -> Iterator[Draft]:
         operation = effect.started.operation
         address, inverse = operation.target, effect.started.inverse
+        if self._handed_over(address):
+            return  # said once; nothing of it is written
         if isinstance(operation, CreateKey | ReplicateKey):
             yield from self._put_away(effect)
         elif inverse.grade is Grade.NONE:
@@ -104,6 +111,12 @@ class _Undo:
             yield from self._state_operation(effect)
         else:
             yield from self._changed(number, effect, chains)
+
+    def _handed_over(self, address: Address) -> bool:
+        """Whether the run left a key managed that is only observed by now."""
+        left = self.run.after.resources.get(address)
+        now = self.present.resource(self.run, address)
+        return left is not None and not left.observed and now is not None and now.observed
 
     def _stays_as_made(self, operation: Operation) -> bool:
         made = operation.target in self.run.made

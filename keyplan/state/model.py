@@ -64,6 +64,14 @@ class ResourceState:
         return bool(deletion.get("protection", True)) if isinstance(deletion, dict) else True
 
     @property
+    def observed(self) -> bool:
+        """Whether it is only looked at: nothing of it was applied, so it is not keyplan's to end.
+
+        Of a key that keyplan manages at least what it was made with is managed.
+        """
+        return not self.managed
+
+    @property
     def elements(self) -> Mapping[str, frozenset[str]]:
         """The managed elements of each collection: `{"labels": {"team"}}`."""
         found: dict[str, set[str]] = {}

@@ -361,6 +361,13 @@ OTHERS = {
             "of the declaration is applied, nor after a rollback, which suspends what the run made."
         ),
     ),
+    "KP-PLAN-024": (
+        "A key that is not this stack's would be ended",
+        (
+            "It was only observed at its last apply, so it belongs to others, or it was never "
+            "marked. Taking its block out forgets the first, and ends neither."
+        ),
+    ),
     "KP-PLAN-022": (
         "A replica has vanished, and is made again",
         (
@@ -560,6 +567,7 @@ REMEDIES = {
     "KP-PLAN-022": "Find out who did it. To go without: drop its entry, `removed` with `forget`.",
     "KP-PLAN-019": "Write `policies` in the replica's entry, or on the key.",
     "KP-PLAN-014": "Write `state: active` on the parent, or give the child another one.",
+    "KP-PLAN-024": "Write `removed` with `mode: forget`, or manage it first, as the message says.",
     "KP-POL-006": "Nothing while the gap is accepted; then remove the attribute or the gap.",
     "KP-POL-005": "Nothing while the gap is accepted; then remove the condition or the gap.",
     "KP-POL-004": "Change the statement that is named, or accept the gap in `unenforced`.",
