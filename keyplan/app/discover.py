@@ -12,6 +12,7 @@ from keyplan.errors import KeyplanError, UnknownNameError
 from keyplan.model.keys import Tier
 from keyplan.model.timing import format_date
 from keyplan.planning.discovering import Managed, Seen, propose
+from keyplan.planning.elsewhere import refuse_elsewhere
 from keyplan.plans.discovery import Discovery
 from keyplan.render.configuration import configuration_yaml
 
@@ -20,7 +21,8 @@ def discover(workspace: Workspace, providers: Sequence[str] = ()) -> Discovery:
     """Scan the declared providers, or those named.
 
     Raises `UnknownNameError` for a provider that is not declared, `ConfigurationError`,
-    `BusyError` for an open run, and the errors of store and providers.
+    `BusyError` for an open run, `PlanningError` for a provider that is not where its keys are,
+    and the errors of store and providers.
     """
     declared = workspace.settings.providers
     for name in providers:
@@ -44,6 +46,7 @@ def discover(workspace: Workspace, providers: Sequence[str] = ()) -> Discovery:
     names = {address.rpartition("key.")[2].partition("[")[0] for address in tiers}
     seen: list[Seen] = []
     with workspace.sessions(providers or declared, read_only=True) as sessions:
+        refuse_elsewhere(state, sessions)
         for name, session in sessions.items():
             seen += [Seen(name, key, session.capabilities) for key in session.scan()]
     return propose(seen, Managed(state.lineage, known, tiers, names))

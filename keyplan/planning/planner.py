@@ -24,6 +24,7 @@ from keyplan.planning.changes import output_changes, parents_of, resource_change
 from keyplan.planning.compare import elements
 from keyplan.planning.diff import KeyResult, World, diff_declared
 from keyplan.planning.drift import DriftContext, drift_of
+from keyplan.planning.elsewhere import refuse_elsewhere
 from keyplan.planning.families import hold_parents, orphans, out_of_use, protectors
 from keyplan.planning.guards import brakes_of, lockout_line, with_bypass
 from keyplan.planning.intents import KeyDiff
@@ -184,6 +185,7 @@ def _gather(
     if world is None and options.refresh:
         world = refresh(graph, state, sessions, parallelism=options.parallelism)
     elif world is None:
+        refuse_elsewhere(state, sessions)
         world = assume(state)
     plugins = {instance: session.located for instance, session in sessions.items()}
     declared = [key for key in graph.keys.values() if key.address in chosen]

@@ -15,6 +15,7 @@ from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
 from keyplan.model.observations import Observation
 from keyplan.model.timing import parse_instant
+from keyplan.planning.elsewhere import refuse_elsewhere
 from keyplan.sdk.hidden import HiddenKeysError
 from keyplan.session.session import ProviderSession
 from keyplan.state.model import Phase, ResourceState, State
@@ -45,7 +46,10 @@ def refresh(
     *,
     parallelism: int,
 ) -> RefreshedState:
-    """Read everything the plan will rest on. Raises `PlanningError` for a provider that is gone."""
+    """Read everything the plan will rest on.
+
+    Raises `PlanningError` for a provider that is gone, or that is not where its keys are.
+    """
     by_provider: dict[str, list[ResourceState]] = {}
     for resource in state.resources.values():
         by_provider.setdefault(resource.provider, []).append(resource)
@@ -57,6 +61,7 @@ def refresh(
                 why=f"The state still holds {len(resources)} keys that live there.",
                 advice=f"Put the provider block {instance} back, or remove its keys first.",
             )
+    refuse_elsewhere(state, sessions)
     live: dict[Address, Observation] = {}
     hidden: dict[Address, DeniedError] = {}
     with ThreadPoolExecutor(max_workers=max(1, min(parallelism, len(by_provider) or 1))) as pool:

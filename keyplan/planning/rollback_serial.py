@@ -17,6 +17,7 @@ from keyplan.model.operations import AdoptKey, ChangeState
 from keyplan.model.principals import Principal
 from keyplan.model.resources import DesiredKey, Imported, Moved
 from keyplan.model.stack import OutputBlock, ProviderBlock, Stack
+from keyplan.planning.elsewhere import refuse_elsewhere
 from keyplan.planning.planner import PlanContext, make_plan
 from keyplan.planning.rollback_declared import as_it_was, put_away
 from keyplan.planning.rollback_findings import newer, not_back, taken
@@ -50,7 +51,11 @@ def make_serial_plan(
     principals: Mapping[Address, Principal],
     context: PlanContext,
 ) -> Plan:
-    """Plan the way from the world to what an earlier state says of it."""
+    """Plan the way from the world to what an earlier state says of it.
+
+    Raises `PlanningError` for a provider that is not where its keys are.
+    """
+    refuse_elsewhere(snapshot.state, sessions)
     live = _read(earlier, snapshot.state, sessions)
     capabilities = {name: session.capabilities for name, session in sessions.items()}
     then = _declared(earlier, snapshot.state, live, capabilities)

@@ -216,6 +216,12 @@ class Plugin(Protocol):
     def default_labels(self) -> Mapping[str, str]:
         """Labels that every key of this connection gets beside its own; a key's own win."""
 
+    def elsewhere(self, key_id: str) -> str:
+        """The place that an id of a key names, where that is not the one of this connection.
+
+        Empty for a key that may be here, and where an id says nothing of its place.
+        """
+
     def check(self, key: DesiredKey) -> Sequence[Diagnostic]:
         """What the service would refuse about this key, beyond the manifest."""
 

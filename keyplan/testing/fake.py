@@ -125,6 +125,10 @@ class FakePlugin:
         """None."""
         return {}
 
+    def elsewhere(self, key_id: str) -> str:  # noqa: ARG002
+        """An id says nothing of its place."""
+        return ""
+
     def check(self, key: DesiredKey) -> Sequence[Diagnostic]:
         """An alias may not be longer than 256 characters."""
         aliases = key.attributes.get("aliases")

@@ -48,6 +48,13 @@ class Place:
         account, _, region = text.partition(" ")
         return cls(account, region) if account.isdigit() and is_region(region) else None
 
+    @classmethod
+    def of(cls, arn: str) -> Place | None:
+        """The place in the ARN of a key; `None` for anything else."""
+        parts = arn.split(":", 5)
+        is_key = len(parts) == 6 and (parts[0], parts[2]) == ("arn", "kms")
+        return cls(parts[4], parts[3]) if is_key else None
+
     def __str__(self) -> str:
         return f"{self.account} {self.region}"
 

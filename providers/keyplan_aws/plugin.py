@@ -60,6 +60,13 @@ class AwsPlugin:
         """The block's `default_tags`, once it is connected."""
         return self._tags
 
+    def elsewhere(self, key_id: str) -> str:
+        """The account and Region of an ARN, where the connection is in another."""
+        from keyplan_aws.places import Place
+
+        place = Place.of(key_id)
+        return "" if None in (place, self._place) or place == self._place else str(place)
+
     def check(self, key: DesiredKey) -> Sequence[Diagnostic]:
         """What AWS would refuse about a key, with the line that asks for it."""
         from keyplan_aws.checks import check

@@ -49,6 +49,10 @@ class HsmPlugin:
         """None."""
         return {}
 
+    def elsewhere(self, key_id: str) -> str:  # noqa: ARG002  (an id is of no token)
+        """An id says nothing of the token that it is in."""
+        return ""
+
     def check(self, key: DesiredKey) -> Sequence[Diagnostic]:
         """What the HSM would refuse about a key, with the line that asks for it."""
         from keyplan_hsm.checks import check

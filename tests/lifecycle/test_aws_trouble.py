@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -161,6 +164,57 @@ def test_a_plan_is_performed_in_its_own_region_only(world: AwsWorld) -> None:
         world.apply(plan, allowed=EVERYTHING, sessions={**world.sessions, "aws": there})
     there.close()
     assert calls == []
+
+
+LOOKS = (["plan"], ["plan", "--no-refresh"], ["apply", "--auto-approve"], ["drift"], ["discover"])
+
+
+@pytest.mark.parametrize("command", LOOKS, ids=" ".join)
+def test_keys_of_another_account_are_not_taken_for_gone(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with KmsDouble(regions=("us-east-1",)) as double:
+        said = elsewhere(double, command, tmp_path, monkeypatch, theirs="us-east-1", account=OTHER)
+        assert "provider aws is 999900001111 us-east-1 now, and key.a is in" in said
+        assert "111122223333 us-east-1" in said
+        assert "State serial 1 has key.a and 1 more there" in said
+        assert set(double.calls.names()) == {"GetCallerIdentity"}
+
+
+@pytest.mark.parametrize("command", LOOKS, ids=" ".join)
+def test_keys_of_another_region_are_not_taken_for_gone(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with KmsDouble(regions=("us-east-1", "eu-west-1")) as double:
+        said = elsewhere(double, command, tmp_path, monkeypatch, theirs="eu-west-1")
+        assert "provider aws is 111122223333 eu-west-1 now, and key.a is in" in said
+        assert set(double.calls.names()) == {"GetCallerIdentity"}
+
+
+def elsewhere(
+    double: KmsDouble,
+    command: list[str],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    theirs: str,
+    account: str = Identity().arn,
+) -> str:
+    """What a command says of two keys that were made here, seen from another place."""
+    environment = {**double.environment(), "AWS_EC2_METADATA_DISABLED": "true"}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(folder)
+    declared = {**document({"a": key(), "b": key()}), "provider": {"aws": {"region": "us-east-1"}}}
+    file = folder / "keyplan.yaml"
+    file.write_text(json.dumps(declared).replace('"none"', "none"), encoding="utf-8")
+    assert run(["apply", "--auto-approve"], Terminal(io.StringIO(), io.StringIO(), os.environ)) == 0
+    file.write_text(file.read_text().replace("us-east-1", theirs), encoding="utf-8")
+    double.identities.default = Identity(arn=account)
+    double.calls.clear()
+    told, errors = io.StringIO(), io.StringIO()
+    assert run(command, Terminal(told, errors, os.environ)) == 1
+    return " ".join((told.getvalue() + errors.getvalue()).split())
 
 
 def test_an_account_that_is_not_allowed_is_refused_before_anything_is_read(

@@ -63,6 +63,16 @@ def test_it_is_a_plugin_located_or_not() -> None:
     assert located.capabilities() is PLUGIN.capabilities()
 
 
+def test_an_arn_names_the_place_of_a_key_and_other_ids_do_not() -> None:
+    located = PLUGIN.located(HERE, AwsSettings())
+    here = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd"
+    assert located.elsewhere(here) == ""
+    assert located.elsewhere("1234abcd") == ""
+    assert located.elsewhere(here.replace("eu-west-1", "eu-west-2")) == "111122223333 eu-west-2"
+    assert located.elsewhere(here.replace("111122223333", "4" * 12)) == f"{'4' * 12} eu-west-1"
+    assert PLUGIN.elsewhere(here) == ""
+
+
 # -- true to the SDK ---------------------------------------------------------------------
 
 

@@ -78,6 +78,9 @@ class AcmePlugin:
     def default_labels(self) -> Mapping[str, str]:
         return {}
 
+    def elsewhere(self, key_id: str) -> str:
+        return ""
+
     def check(self, key: DesiredKey) -> Sequence[Diagnostic]:
         """Nothing beyond the manifest."""
         return ()
