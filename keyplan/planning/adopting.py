@@ -2,7 +2,8 @@
 
 Rules: nothing is created; the key is read, marked as ours, and then compared like any
 other key, so that the plan shows what would change; a key that another stack owns needs
-`--allow takeover`; one that is only observed gets no mark and no change.
+`--allow takeover`; one that is only observed gets no mark and no change, and must be what
+is declared all the same.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from keyplan.model.resources import Imported, Manage
 from keyplan.model.values import Value
 from keyplan.planning.compare import changed_records
 from keyplan.planning.diff import KeyResult, World, diff_declared
+from keyplan.planning.fixed import fixed_violations
 from keyplan.planning.intents import Adopt, KeyDiff
 from keyplan.planning.wanted import Wanted
 from keyplan.plans.changes import Action, Reason
@@ -46,6 +48,9 @@ def diff_imported(
     adopt = Adopt(live.id)
     if key.lifecycle.manage is Manage.OBSERVE:
         capabilities = world.capabilities[key.provider]
+        others = tuple(fixed_violations(key, wanted.attributes, resource, live, capabilities))
+        if others:
+            return KeyResult(findings=others)
         recorded = tuple(changed_records(key, wanted.attributes, resource, capabilities))
         return KeyResult(replace(blank, recorded=recorded, intents=(adopt,)))
     result = diff_declared(wanted, resource, live, world)

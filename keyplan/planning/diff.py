@@ -94,7 +94,7 @@ def diff_declared(
     """Compare one declared key with the state and the world."""
     key = wanted.key
     if key.lifecycle.manage is Manage.OBSERVE:
-        return _observed(key, resource, live)
+        return _observed(wanted, resource, live, world)
     if resource is None:
         return _create(wanted, world)
     if live is None:
@@ -108,10 +108,18 @@ def diff_declared(
 
 
 def _observed(
-    key: DesiredKey, resource: ResourceState | None, live: Observation | None
+    wanted: Wanted, resource: ResourceState | None, live: Observation | None, world: World
 ) -> KeyResult:
     """Nothing, but that the state takes note when a key is not managed any more."""
-    if resource is not None and (resource.observed or ignored(key, "lifecycle")):
+    key = wanted.key
+    if resource is not None and ignored(key, "lifecycle"):
+        return KeyResult()
+    if resource is not None and live is not None:
+        capabilities = world.capabilities[key.provider]
+        others = tuple(fixed_violations(key, wanted.attributes, resource, live, capabilities))
+        if others:
+            return KeyResult(findings=others)
+    if resource is not None and resource.observed:
         return KeyResult()
     if resource is not None:
         diff = KeyDiff(

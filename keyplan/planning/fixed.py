@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from keyplan.diagnostics import Severity
 from keyplan.model.keys import Protection, Relation
 from keyplan.model.observations import Observation
-from keyplan.model.resources import DesiredKey
+from keyplan.model.resources import DesiredKey, Manage
 from keyplan.model.values import Value
 from keyplan.planning.compare import seen
 from keyplan.planning.wanted import IDENTITY, is_recorded, only_named_otherwise
@@ -65,6 +65,15 @@ def _at_least(have: Value, need: Value) -> bool:
 
 
 def _finding(key: DesiredKey, name: str, before: Value, after: Value) -> Finding:
+    if key.lifecycle.manage is Manage.OBSERVE:
+        return Finding(
+            "KP-PLAN-001",
+            Severity.ERROR,
+            f"{key.address} is only observed, and its {name} is {before}, not {after}",
+            key.address,
+            key.position(name),
+            f"Write `{name}: {before}`, or leave it out, or correct the id of the `import`.",
+        )
     successor = f"{key.address.kind}.{key.address.name}_2"
     what = f"{key.address} cannot change {name} from {before} to {after}"
     if name == "multi_region":

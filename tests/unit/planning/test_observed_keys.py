@@ -121,3 +121,23 @@ def test_what_another_stack_marked_since_needs_a_brake(
     plan = bench.plan(removed=removed)
     assert any(isinstance(item, SetOwner) for item in remote(plan))
     assert "takeover" in [brake.name for brake in plan.brakes]
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({"usage": "sign", "algorithm": "rsa-2048"}, {"usage", "algorithm"}),
+        ({"algorithm": "aes-128"}, {"algorithm"}),
+    ],
+)
+def test_a_key_that_is_not_what_is_declared_is_not_observed(
+    bench: Bench, other: dict[str, str], named: set[str]
+) -> None:
+    found = bench.plugin.service().plant()
+    wrong = key("key.a", "root", **{"usage": "encrypt", **other}, lifecycle=OBSERVED)
+    plan = bench.plan(wrong, imported={"key.a": found})
+    assert (set(rules(plan)), plan.steps) == ({"KP-PLAN-001"}, ())
+    assert all(f"its {name} is " in " ".join(f.summary for f in plan.findings) for name in named)
+    right = key("key.a", "root", "encrypt", lifecycle=OBSERVED)
+    bench.perform(bench.plan(right, imported={"key.a": found}))
+    assert set(rules(bench.plan(wrong))) == {"KP-PLAN-001"}
