@@ -104,10 +104,30 @@ class StateError(KeyplanError):
     unsaved: bytes | None = None
 
 
+class RefusedStateError(StateError):
+    """What is in the place of the state is damaged, old, or gone: there to be replaced.
+
+    `version` is what a commit replaces; `lineage` and `serial` are of the newest state that
+    this machine has seen there, if it has.
+    """
+
+    version: str | None = None
+    lineage: str = ""
+    serial: int = 0
+
+
+class NewerStateError(StateError):
+    """A newer keyplan wrote the state: it is sound, and this one cannot read it."""
+
+
 class JournalError(StateError):
     """The journal's chain is broken: it was edited or mixed with another run's."""
 
     error_class = "journal"
+
+
+class SealedJournalError(JournalError):
+    """The journal is sealed, and nothing says how to open it: nothing is wrong with it."""
 
 
 class StateConflictError(StateError):
@@ -120,6 +140,10 @@ class BusyError(StateError):
     """Another run holds the lease of this state, or left one that is not finished."""
 
     error_class = "busy"
+
+
+class OpenRunError(BusyError):
+    """A run broke off, and nobody is at it: it is to be resumed or rolled back."""
 
 
 class StoreError(StateError):

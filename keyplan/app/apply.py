@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 
 from keyplan.app.unsaved import keeping_unsaved
@@ -12,6 +12,7 @@ from keyplan.app.workspace import Workspace
 from keyplan.applying.apply import ApplyOptions, Interrupt, Observer, apply_plan
 from keyplan.applying.leasing import leased
 from keyplan.applying.preflight import check_allowed
+from keyplan.errors import BusyError
 from keyplan.model.operations import is_remote
 from keyplan.plans.plan import Plan
 from keyplan.plans.reports import ApplyReport
@@ -26,6 +27,7 @@ __all__ = [
     "holding",
     "perform",
     "same",
+    "tidy",
 ]
 
 
@@ -43,6 +45,17 @@ def holding(
         timeout=lock_timeout,
         clock=workspace.clock,
     )
+
+
+def tidy(workspace: Workspace, *, operation: str, lock_timeout: float) -> None:
+    """Archive the journals of runs that ended and died before that. Mostly there are none."""
+    if not workspace.has_unarchived:
+        return
+    with (
+        suppress(BusyError),  # who holds the lease does it
+        holding(workspace, operation=operation, lock_timeout=lock_timeout) as lease,
+    ):
+        workspace.archive_ended(lease)
 
 
 def same(one: Plan, other: Plan) -> bool:

@@ -17,9 +17,13 @@ from keyplan.planning.planner import PlanContext
 from keyplan.planning.survey import survey
 from keyplan.plans.drift import DriftReport
 from keyplan.plans.options import PlanOptions
+from keyplan.state.model import StateSnapshot
 
 NONE, FOUND = 0, 2
 """Exit codes of a check that could be made."""
+
+_HARM = "its half-done work would be reported as drift"
+_AGAIN = "check again when it has ended, or wait for it: --lock-timeout 10m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,9 @@ def check_drift(
     *,
     unmanaged: bool = False,
     lock_timeout: float = 0.0,
+    locked: bool = False,
 ) -> DriftResult:
-    """Compare declared, last applied and live.
+    """Compare declared, last applied and live. `locked`: it is the caller who holds the state.
 
     Raises `ConfigurationError`, `BusyError` while a run holds the state or has not ended
     (after waiting `lock_timeout` seconds for the first), `PlanningError`, and the errors
@@ -52,9 +57,9 @@ def check_drift(
     """
     started = workspace.clock.monotonic()
     graph = workspace.graph
-    workspace.wait_for_other_run(lock_timeout)
-    _refuse_other_run(workspace)
-    snapshot = workspace.idle_snapshot()
+    if not locked:
+        workspace.wait_for_other_run(lock_timeout)
+    snapshot = _undisturbed(workspace, locked=locked)
     context = PlanContext(
         now=workspace.clock.now(),
         store=workspace.store.describe(),
@@ -67,8 +72,7 @@ def check_drift(
         found = survey(
             graph, snapshot, sessions, options=options, context=context, unmanaged=unmanaged
         )
-    _refuse_other_run(workspace)
-    if workspace.idle_snapshot().version != snapshot.version:
+    if _undisturbed(workspace, locked=locked).version != snapshot.version:
         raise BusyError(
             "another run changed the state during this check",
             target=workspace.store.describe(),
@@ -80,15 +84,8 @@ def check_drift(
     return DriftResult(found.report, PlanResult(found.remedy, seconds, ()), seconds, warnings)
 
 
-def _refuse_other_run(workspace: Workspace) -> None:
-    """Raise `BusyError` if somebody holds the state: what it does now is not drift."""
-    holder = workspace.store.holder()
-    if holder is None:
-        return
-    raise BusyError(
-        f"{holder.holder} is running keyplan {holder.operation} on this state",
-        target=workspace.store.describe(),
-        why=f"Since {holder.created_at:%Y-%m-%d %H:%M} UTC; its half-done work would be"
-        " reported as drift.",
-        advice="Check again when that run has ended, or wait for it: --lock-timeout 10m",
-    )
+def _undisturbed(workspace: Workspace, *, locked: bool) -> StateSnapshot:
+    """The state, if nobody else holds it: what another run does now is not drift."""
+    if not locked:
+        workspace.refuse_holder(harm=_HARM, again=_AGAIN)
+    return workspace.idle_snapshot(harm=_HARM, again=_AGAIN)

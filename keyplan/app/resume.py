@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from keyplan.app.apply import holder
+from keyplan.app.apply import holder, holding
 from keyplan.app.unsaved import keeping_unsaved
 from keyplan.app.workspace import Workspace
 from keyplan.applying.deciding import has_failed, undecided
@@ -43,27 +43,29 @@ def resume(
 ) -> RecoveryReport:
     """Finish the open run, if there is one.
 
+    Providers are opened under the lease: until then, another process may be at work there.
     Raises `BusyError` if the run is still going on, `JournalError` for a journal that
     does not fit, and the errors of store and providers with the run still open.
     """
-    entries = _open_entries(workspace)
-    needed = _providers(entries) & set(workspace.settings.providers)
-    # A service that takes idempotency tokens is asked by repeating the call.
-    repeats = workspace.asks_by_repeating(needed)
-    writes = repeats or _may_go_on(entries)
     with (
         keeping_unsaved(workspace.root),
-        workspace.sessions(needed, read_only=not writes) as sessions,
+        holding(workspace, operation="resume", lock_timeout=options.lock_timeout) as lease,
     ):
-        return finish_open_run(
-            workspace.store,
-            sessions,
-            options=replace(options, operation="resume", holder=holder()),
-            accept=accept,
-            observer=observer,
-            clock=workspace.clock,
-            interrupt=interrupt,
-        )
+        entries = _open_entries(workspace)
+        needed = _providers(entries) & set(workspace.settings.providers)
+        # A service that takes idempotency tokens is asked by repeating the call.
+        writes = workspace.asks_by_repeating(needed) or _may_go_on(entries)
+        with workspace.sessions(needed, read_only=not writes) as sessions:
+            return finish_open_run(
+                workspace.store,
+                sessions,
+                lease=lease,
+                options=replace(options, operation="resume", holder=holder()),
+                accept=accept,
+                observer=observer,
+                clock=workspace.clock,
+                interrupt=interrupt,
+            )
 
 
 def undecided_steps(workspace: Workspace) -> int:

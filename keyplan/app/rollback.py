@@ -7,7 +7,7 @@ asked (`apply --on-failure rollback`), `BY_NATURE` says which brakes need no nam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -92,26 +92,26 @@ def close_for_rollback(workspace: Workspace, *, lock_timeout: float) -> Recovery
 
     Raises `UnknownNameError` if no run is open, `BusyError` if it is still going on.
     """
-    run = workspace.snapshot().open_run
-    if run is None:
-        raise UnknownNameError(
-            "there is no open run to roll back",
-            advice="Take back a run that has ended: keyplan rollback --run ID\n"
-            "Go back to a state: keyplan rollback --to SERIAL\n" + _last_runs(workspace),
-        )
-    entries = _entries(workspace, run)
-    needed = _providers(entries) & set(workspace.settings.providers)
-    repeats = workspace.asks_by_repeating(needed)
+    if workspace.snapshot().open_run is None and not workspace.has_unarchived:
+        raise _nothing_open(workspace)
     with (
         keeping_unsaved(workspace.root),
-        workspace.sessions(needed, read_only=not repeats) as sessions,
+        holding(workspace, operation=OPERATION, lock_timeout=lock_timeout) as lease,
     ):
-        return close_open_run(
-            workspace.store,
-            sessions,
-            options=ApplyOptions(operation=OPERATION, holder=holder(), lock_timeout=lock_timeout),
-            clock=workspace.clock,
-        )
+        archived = workspace.archive_ended(lease)
+        run = workspace.snapshot().open_run
+        if run is None:
+            raise _nothing_open(workspace, archived)
+        needed = _providers(_entries(workspace, run)) & set(workspace.settings.providers)
+        repeats = workspace.asks_by_repeating(needed)
+        with workspace.sessions(needed, read_only=not repeats) as sessions:
+            return close_open_run(
+                workspace.store,
+                sessions,
+                lease=lease,
+                options=ApplyOptions(operation=OPERATION, holder=holder()),
+                clock=workspace.clock,
+            )
 
 
 def plan_run_rollback(workspace: Workspace, run: str) -> PlanResult:
@@ -191,6 +191,16 @@ def _ended(workspace: Workspace, state: State) -> set[str]:
     """The runs whose journals are kept; a crash may have left one that is only not archived."""
     store = workspace.store
     return {*store.closed_logs(), *(set(store.open_logs()) & set(state.closed_runs))}
+
+
+def _nothing_open(workspace: Workspace, archived: Sequence[str] = ()) -> UnknownNameError:
+    """No run is open, though one may have looked so that had ended."""
+    return UnknownNameError(
+        "there is no open run to roll back",
+        why=f"Run {', '.join(archived)} had ended; its journal is archived now." * bool(archived),
+        advice="Take back a run that has ended: keyplan rollback --run ID\n"
+        "Go back to a state: keyplan rollback --to SERIAL\n" + _last_runs(workspace),
+    )
 
 
 def _last_runs(workspace: Workspace) -> str:

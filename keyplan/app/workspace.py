@@ -15,25 +15,29 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from keyplan.app.busy import broke_off, held
 from keyplan.config.loader import VariableInputs, read
 from keyplan.diagnostics import ConfigurationError, Diagnostic, Diagnostics, Severity
-from keyplan.errors import BusyError, KeyplanError, PlanningError, StateError
+from keyplan.errors import KeyplanError, PlanningError, StateError
 from keyplan.graph.link import load_graph
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.stack import ProviderBlock, Stack, StoreBlock
 from keyplan.rules.declaration import declaration_checks
 from keyplan.sdk.capabilities import Finding
 from keyplan.sdk.provider import OpenContext
-from keyplan.sdk.store import Store
+from keyplan.sdk.store import Lease, Store
 from keyplan.session.clock import SYSTEM_CLOCK, Clock
 from keyplan.session.opening import open_session
 from keyplan.session.registry import Registry, load_registry
 from keyplan.session.session import ProviderSession
 from keyplan.state.model import StateSnapshot
-from keyplan.state.snapshot import load_snapshot
+from keyplan.state.snapshot import archive_closed_runs, load_snapshot
 
 _POLL = 0.25
 """Seconds between two looks at a lock."""
+
+_STALE = "a plan made now would be stale before it is read"
+_LATER = "plan again when it has ended; keyplan apply waits for it with --lock-timeout 10m."
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,28 +157,43 @@ class Workspace:
                 return
             self.clock.sleep(min(_POLL, remaining))
 
-    def idle_snapshot(self) -> StateSnapshot:
-        """As `snapshot`; raises `BusyError` if a run did not end, since the state then lags."""
+    def idle_snapshot(self, *, harm: str = _STALE, again: str = _LATER) -> StateSnapshot:
+        """As `snapshot`; raises `BusyError` if a run did not end, since the state then lags.
+
+        It is an `OpenRunError` if nobody is at that run: it was open before and after
+        nobody held the lease. `harm` and `again` are words for what is refused.
+        """
         snapshot = self.snapshot()
-        if snapshot.open_run is not None:
-            holder = self.store.holder()
-            if holder is not None:
-                raise BusyError(
-                    f"{holder.holder} is running keyplan {holder.operation} on this state",
-                    target=self.store.describe(),
-                    why=f"Since {holder.created_at:%Y-%m-%d %H:%M} UTC; a plan made now would"
-                    " be stale before it is read.",
-                    advice="Plan again when that run has ended.",
-                )
-            raise BusyError(
-                f"run {snapshot.open_run} did not end",
-                target=self.store.describe(),
-                why="It was stopped in the middle, so the state does not tell what its last"
-                " steps did, and nothing could rest on it.",
-                advice="Finish what it was doing: keyplan resume\n"
-                "Or take it back: keyplan rollback",
-            )
+        while snapshot.open_run is not None:
+            self.refuse_holder(harm=harm, again=again)
+            found = self.snapshot()
+            if found.open_run == snapshot.open_run:
+                raise broke_off(snapshot.open_run, store=self.store.describe())
+            snapshot = found  # that run ended meanwhile
         return snapshot
+
+    def refuse_holder(self, *, harm: str, again: str) -> None:
+        """Raise `BusyError` if somebody holds the lease."""
+        holder = self.store.holder()
+        if holder is not None:
+            raise held(
+                holder,
+                store=self.store.describe(),
+                run=self.snapshot().open_run,
+                now=self.clock.now(),
+                harm=harm,
+                again=again,
+            )
+
+    def archive_ended(self, lease: Lease) -> tuple[str, ...]:
+        """Archive the journals of runs that died between the state and that; returns the runs."""
+        return archive_closed_runs(self.store, self.snapshot().state, lease=lease)
+
+    @property
+    def has_unarchived(self) -> bool:
+        """Whether the journal of a run that the state holds waits to be archived."""
+        waiting = self.store.open_logs()
+        return bool(waiting) and not set(waiting).isdisjoint(self.snapshot().state.closed_runs)
 
     # -- providers -----------------------------------------------------------------------
 

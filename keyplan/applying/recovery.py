@@ -11,7 +11,7 @@ gone on with; nor is one whose world has moved: the next plan starts from the tr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from keyplan.applying import closing
@@ -57,6 +57,7 @@ from keyplan.state.entries import (
 from keyplan.state.fold import fold
 from keyplan.state.journal import JournalReading, JournalWriter, read_journal
 from keyplan.state.model import StateSnapshot
+from keyplan.state.rebuilding import misfit
 from keyplan.state.snapshot import archive_closed_runs, load_snapshot
 
 __all__ = ["close_open_run", "finish_open_run", "undecided"]
@@ -73,6 +74,7 @@ def close_open_run(
     store: Store,
     sessions: Mapping[str, ProviderSession],
     *,
+    lease: Lease | None = None,
     options: ApplyOptions = RESUME,
     accept: bool = False,
     clock: Clock = SYSTEM_CLOCK,
@@ -80,13 +82,14 @@ def close_open_run(
     """Decide the steps of the open run, save the state, archive the journal.
 
     Changes no key (but see `decide` for services with idempotency tokens). With `accept`,
-    steps that cannot be decided count as not done, on a person's word.
+    steps that cannot be decided count as not done, on a person's word. Without a `lease` one
+    is taken and given back.
     Raises `BusyError` if somebody holds the lease (the run may still be going on),
     `JournalError` for a journal that is broken or belongs to another state, `StateError`
     if journal or state cannot be written. Without an open run it only tidies up.
     """
     around = Surroundings(sessions, options, clock, unwatched, Interrupt())
-    with _opened(store, around, accept=accept) as found:
+    with _opened(store, lease, around, accept=accept) as found:
         return found.close(accept=accept) if isinstance(found, _Recovery) else found
 
 
@@ -94,6 +97,7 @@ def finish_open_run(
     store: Store,
     sessions: Mapping[str, ProviderSession],
     *,
+    lease: Lease | None = None,
     options: ApplyOptions = RESUME,
     accept: bool = False,
     observer: Observer = unwatched,
@@ -107,29 +111,30 @@ def finish_open_run(
     still open.
     """
     around = Surroundings(sessions, options, clock, observer, interrupt or Interrupt())
-    with _opened(store, around, accept=accept) as found:
+    with _opened(store, lease, around, accept=accept) as found:
         return found.finish(accept=accept) if isinstance(found, _Recovery) else found
 
 
 @contextmanager
 def _opened(
-    store: Store, around: Surroundings, *, accept: bool
+    store: Store, held: Lease | None, around: Surroundings, *, accept: bool
 ) -> Iterator[_Recovery | RecoveryReport]:
     """The open run under the lease; its report at once if there is nothing to decide."""
     options = around.options
-    with leased(
+    taken = leased(
         store,
         holder=options.holder,
         operation=options.operation,
         timeout=options.lock_timeout,
         clock=around.clock,
-    ) as lease:
+    )
+    with taken if held is None else nullcontext(held) as lease:
         finish_replacement(store, lease)
         snapshot = load_snapshot(store, new_lineage=lambda: _NO_LINEAGE)
-        archive_closed_runs(store, snapshot.state, lease=lease)
+        archived = archive_closed_runs(store, snapshot.state, lease=lease)
         run, serial = snapshot.open_run, snapshot.state.serial
         if run is None:
-            yield RecoveryReport("", closed=True, serial=serial)
+            yield RecoveryReport("", closed=True, serial=serial, archived=archived)
             return
         journal = read_journal(store.read_log(run), run=run)
         if journal.torn:
@@ -142,25 +147,26 @@ def _opened(
             outdated = Outdated(store, lease, snapshot, old, journal, around)
             yield outdated.put_away(accept=accept)
             return
-        head = _head(journal.entries[0], snapshot)
+        head = _head(journal.entries[0], snapshot, store)
         fold(snapshot.state, journal.entries)  # raises before anything rests on the journal
         recorder = Recorder(JournalWriter(store, lease, run, after=journal), journal.entries)
         yield _Recovery(store, lease, snapshot, head, journal, recorder, around)
 
 
-def _head(head: Entry, snapshot: StateSnapshot) -> RunStarted:
+def _head(head: Entry, snapshot: StateSnapshot, store: Store) -> RunStarted:
     state = snapshot.state
-    if isinstance(head, RunStarted) and (head.lineage, head.serial) == (
-        state.lineage,
-        state.serial,
-    ):
+    if not isinstance(head, RunStarted):
+        advice = "Put the journal back from a backup, then: keyplan resume"
+    elif (head.lineage, head.serial) == (state.lineage, state.serial):
         return head
+    else:
+        advice = misfit(store, head, state)
     raise JournalError(
         "the open journal does not belong to this state",
         target=snapshot.open_run or "",
         why=f"The state is at serial {state.serial} of lineage {state.lineage}; the run began"
         " with another. One of the two was restored or moved without the other.",
-        advice="Put the state and the journal that belong together back, then: keyplan resume",
+        advice=advice,
     )
 
 

@@ -7,6 +7,8 @@ with credentials that only read. With `--remediate` it is an apply like any othe
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -14,6 +16,7 @@ import typer
 
 from keyplan.app.drift import FOUND, NONE, DriftResult, check_drift
 from keyplan.app.files import write_whole
+from keyplan.app.plan import PlanResult
 from keyplan.app.workspace import Workspace
 from keyplan.cli import options as o
 from keyplan.cli.drift_forms import Shape, rendered, shape_of
@@ -98,7 +101,8 @@ def drift(
     if notifier is not None and result.report.found:
         tell(terminal, notifier, result)
     if remediate:
-        return _remediate(terminal, workspace, result, flags)
+        check = partial(check_drift, workspace, asked, unmanaged=unmanaged, locked=True)
+        return _remediate(terminal, workspace, result, flags, check)
     _show(terminal, result, shape)
     return result.exit_code
 
@@ -124,12 +128,25 @@ def _show(terminal: Terminal, result: DriftResult, shape: Shape) -> None:
 
 
 def _remediate(
-    terminal: Terminal, workspace: Workspace, result: DriftResult, flags: ApplyFlags
+    terminal: Terminal,
+    workspace: Workspace,
+    result: DriftResult,
+    flags: ApplyFlags,
+    check: Callable[[], DriftResult],
 ) -> int:
-    """Put back what can be put back exactly; say what is left. 2 while anything is."""
+    """Put back what can be put back exactly; say what is left. 2 while anything is.
+
+    `check` looks again under the lock, where another run or change came first.
+    """
     remedy = result.remedy
+
+    def again() -> PlanResult:
+        nonlocal result
+        result = check()
+        return result.remedy
+
     if remedy.plan.has_changes or remedy.plan.errored:
-        code = show_and_perform(terminal, workspace, remedy, flags, verb=VERB)
+        code = show_and_perform(terminal, workspace, remedy, flags, verb=VERB, again=again)
         if code:
             return code
     left = [entry for entry in result.report.drifted if not entry.by_remedy]

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
 
-from keyplan.app.apply import check_allowed
+from keyplan.app.apply import check_allowed, tidy
 from keyplan.app.plan import PlanResult, plan_stack
 from keyplan.app.workspace import Workspace
 from keyplan.cli.asking import ask
 from keyplan.cli.running import ROUNDS, ApplyFlags, OtherPlan, Planner, Running, always_moved
 from keyplan.cli.stack import workspace_of
 from keyplan.cli.terminal import Terminal
-from keyplan.errors import BusyError
+from keyplan.errors import BusyError, OpenRunError
 from keyplan.model.address import Address
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan
@@ -72,18 +72,11 @@ def when_idle(workspace: Workspace, planned: Planner, *, timeout: float) -> Plan
         workspace.wait_for_other_run(left)
         try:
             return planned()
+        except OpenRunError:
+            raise
         except BusyError:
-            if _broke_off(workspace):
-                raise
+            continue
     return planned()
-
-
-def _broke_off(workspace: Workspace) -> bool:
-    """Whether a run is open and nobody is at it: open before and after nobody held the lock."""
-    run = workspace.snapshot().open_run
-    if run is None or workspace.store.holder() is not None:
-        return False
-    return workspace.snapshot().open_run == run
 
 
 def show_and_perform(
@@ -102,6 +95,7 @@ def show_and_perform(
     running = Running(terminal, workspace, flags, verb, again)
     for _ in range(ROUNDS):
         if not running.show(result):
+            tidy(workspace, operation=verb, lock_timeout=flags.lock_timeout)
             return 0
         ask(
             terminal,

@@ -50,7 +50,8 @@ class RecoveryReport:
     journal archived; it is not while a step is undecidable. `before` counts the results
     that were in the journal already; `begun` is false if it had nothing at all.
     `finished` is what became of the rest of the program, `stopped` why it was not gone on
-    with; neither is there for a run in which a step had failed.
+    with; neither is there for a run in which a step had failed. `archived` are runs that
+    had ended, and whose journals only waited for that; said where none was open.
     """
 
     run: str
@@ -63,6 +64,7 @@ class RecoveryReport:
     begun: bool = True
     finished: ApplyReport | None = None
     stopped: str = ""
+    archived: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:

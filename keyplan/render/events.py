@@ -25,6 +25,7 @@ from keyplan.plans.recovery import Fate, RecoveryReport
 from keyplan.plans.reports import ApplyEvent, ApplyReport, EventKind, StepStatus
 from keyplan.render.diagnostics import diagnostic_lines
 from keyplan.render.errors import diagnostic_record, error_diagnostics, error_record
+from keyplan.render.recovery import nothing_open
 from keyplan.render.report import apply_line
 from keyplan.render.summary import counts_of, plan_line
 from keyplan.render.terraform import change_of
@@ -211,12 +212,13 @@ class Events:
         words = "closed" if report.closed else "open"
         yield self.line(
             "resume_complete",
-            f"Run {report.run} is {words}" if report.run else "There is no run to resume",
+            f"Run {report.run} is {words}" if report.run else nothing_open(report),
             run=report.run,
             closed=report.closed,
             finished=report.finished is not None and report.finished.ok,
             stopped=report.stopped,
             serial=report.serial,
+            archived=list(report.archived),
         )
 
 

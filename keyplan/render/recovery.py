@@ -18,7 +18,7 @@ _WORDS = {
 def recovery_text(report: RecoveryReport, *, hints: bool = True) -> str:
     """The report of a resume, ending with a line end."""
     if not report.run:
-        return "There is no run to resume.\n"
+        return "\n".join([*paragraph(nothing_open(report)), ""])
     lines = paragraph(f"Run {report.run}: {count(report.before, 'step')} had a result.", 0, 2)
     if report.torn:
         lines += paragraph("The last line of its journal was torn and was cut off.", 2)
@@ -31,6 +31,12 @@ def recovery_text(report: RecoveryReport, *, hints: bool = True) -> str:
         return "\n".join(lines) + f"\n{text}"
     lines += _end(report, hints=hints)
     return "\n".join(lines) + "\n"
+
+
+def nothing_open(report: RecoveryReport) -> str:
+    """Where no run was open: what was tidied up."""
+    said = [f"Run {run} had ended; its journal is archived now." for run in report.archived]
+    return " ".join(["There is no run to resume.", *said])
 
 
 def _steps(report: RecoveryReport) -> list[str]:

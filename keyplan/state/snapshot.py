@@ -98,7 +98,7 @@ def _open_run(store: ReadableStore, candidates: Sequence[str]) -> str | None:
     return min(heads, key=lambda run: (-head.serial if (head := heads[run]) else 1, run))
 
 
-_MEANT = (
+MEANT = (
     "If this state is meant: keyplan state pull > kept.json, then"
     " keyplan state push --force kept.json"
 )
@@ -125,13 +125,13 @@ def check_newest(store: ReadableStore, state: State | None, closed_logs: Sequenc
         raise StateError(
             "the state is another stack's",
             why=f"It has lineage {state.lineage}; the journals beside it are of {head.lineage}.",
-            advice=f"{restoring(head.serial + 1)}\n{_MEANT}",
+            advice=f"{restoring(head.serial + 1)}\n{MEANT}",
         )
     raise StateError(
         f"the state is older than its journals: serial {state.serial}",
         why=f"Run {newest} began at serial {head.serial} and is not in it: an earlier state"
         " was put back, or the state and its journals were mixed up.",
-        advice=f"{restoring(head.serial + 1)}\n{_MEANT}",
+        advice=f"{restoring(head.serial + 1)}\n{MEANT}",
     )
 
 
@@ -198,11 +198,12 @@ def commit_state(
 
 def archive_closed_runs(
     store: ArchivingStore[LeaseT_contra], state: State, *, lease: LeaseT_contra
-) -> None:
-    """Archive each journal that a committed state already holds.
+) -> tuple[str, ...]:
+    """Archive each journal that a committed state already holds; returns their runs.
 
     Called after a commit; it also tidies up after a crash between commit and archive.
     """
-    for run in runs(store.open_logs()):
-        if run in state.closed_runs:
-            store.archive(run, lease=lease)
+    ended = tuple(run for run in runs(store.open_logs()) if run in state.closed_runs)
+    for run in ended:
+        store.archive(run, lease=lease)
+    return ended

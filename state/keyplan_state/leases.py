@@ -140,9 +140,12 @@ class Leases:
                 f" {found.id}). If that run is dead, it is free {seen.record.ttl:g} seconds"
                 " after it fell silent."
             )
+        unlock = (
+            "" if found is None else f"\nIf it is dead for certain: keyplan state unlock {found.id}"
+        )
         return BusyError(
             "the state is locked by another run",
             target=self._table.place,
             why=who,
-            advice="Wait until it ends, or let this run wait: --lock-timeout 5m.",
+            advice=f"Wait until it ends, or let this run wait: --lock-timeout 5m{unlock}",
         )

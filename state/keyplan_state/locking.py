@@ -168,11 +168,12 @@ def _refused(path: Path, info: LeaseInfo | None) -> BusyError:
     else:
         since = format_instant(info.created_at)
         who = f"{info.holder} holds it for `{info.operation}` since {since} (lease {info.id})."
+    unlock = "" if info is None else f"\nIf it hangs: keyplan state unlock {info.id}"
     return BusyError(
         "the state is locked by another run",
         target=str(path),
         why=who,
-        advice="Wait until it ends, or let this run wait: --lock-timeout 5m.",
+        advice=f"Wait until it ends, or let this run wait: --lock-timeout 5m{unlock}",
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from keyplan import __version__
 from keyplan.app.workspace import Workspace
-from keyplan.errors import StateError, UnknownNameError
+from keyplan.errors import SealedJournalError, StateError, StoreError, UnknownNameError
 from keyplan.model.address import Address, matches
 from keyplan.plans.history import Problem, Run, RunOutcome
 from keyplan.sdk.store import Store
@@ -14,9 +14,8 @@ from keyplan.state.codec import decode_state, encode_state
 from keyplan.state.entries import Entry, RunEnded, StepFailed, StepSucceeded
 from keyplan.state.integrity import verify
 from keyplan.state.model import ResourceState, State
-from keyplan.state.rebuilding import newest_state, state_of_serial
+from keyplan.state.rebuilding import misfit, newest_state, present_state, state_of_serial
 from keyplan.state.runs import RunJournal, read_runs, strays
-from keyplan.state.runs import runs as open_runs
 from keyplan.state.snapshot import check_newest, restoring
 
 
@@ -70,19 +69,23 @@ def pull(workspace: Workspace, serial: int | None = None) -> bytes:
 def history(workspace: Workspace) -> list[Run]:
     """Every run whose journal is there, newest first; one that cannot be read says why."""
     store = workspace.store
-    logs = (*store.closed_logs(), *store.open_logs())
-    runs = [_run_of(item) for item in read_runs(store, logs)]
+    opened, closed = store.open_logs(), store.closed_logs()
+    runs = [_run_of(item, frozenset(closed)) for item in read_runs(store, (*closed, *opened))]
     return sorted(runs, key=lambda run: (run.at, run.serial, run.id), reverse=True)
 
 
-def _run_of(item: RunJournal) -> Run:
+def _run_of(item: RunJournal, closed: frozenset[str]) -> Run:
+    if isinstance(item.error, SealedJournalError):
+        return Run(item.run, RunOutcome.SEALED, problem=item.error.advice)
     if item.error is not None:
         return Run(item.run, RunOutcome.UNREADABLE, problem=item.error.what)
     head, entries = item.head, item.entries
     if head is None:
         return Run(item.run, RunOutcome.EMPTY)
     end = entries[-1]
-    outcome = RunOutcome(end.outcome) if isinstance(end, RunEnded) else RunOutcome.OPEN
+    outcome = RunOutcome.PUT_AWAY if item.run in closed else RunOutcome.OPEN
+    if isinstance(end, RunEnded):
+        outcome = RunOutcome(end.outcome)
     return Run(
         id=item.run,
         outcome=outcome,
@@ -106,9 +109,12 @@ def _count(entries: Sequence[Entry], kind: type[Entry]) -> int:
 def check_state(workspace: Workspace) -> list[Problem]:
     """Everything that is wrong with the state, its kept versions and its journals."""
     store = workspace.store
-    problems = list(_journals(store))
+    problems: list[Problem] = []
     present = _present(store, problems)
-    newest = None if present is not None else newest_state(store)
+    problems += _journals(store, present)
+    newest = None
+    if present is None and present_state(store).newer is None:
+        newest = newest_state(store)
     if newest is not None:
         said = f"serial {newest.serial} can be made again"
         problems.append(Problem("recovery", said, restoring(newest.serial)))
@@ -118,33 +124,42 @@ def check_state(workspace: Workspace) -> list[Problem]:
 
 def _present(store: Store, problems: list[Problem]) -> State | None:
     closed_logs = store.closed_logs()
-    blob = store.load()
     state: State | None = None
     try:
-        if blob is not None:
+        if (blob := store.load()) is not None:
             state = decode_state(blob.content)
             verify(state)
         check_newest(store, state, closed_logs)
+    except StoreError:
+        raise
     except StateError as error:
-        problems.insert(0, Problem("state", f"{error.what}. {error.why}".strip(), error.advice))
+        problems.append(Problem("state", f"{error.what}. {error.why}".strip(), error.advice))
         return None
     return state
 
 
-def _journals(store: Store) -> Iterator[Problem]:
+def _journals(store: Store, present: State | None) -> Iterator[Problem]:
+    """What is wrong with journals, and which runs did not end."""
+    sealed = 0
     for item in read_runs(store, store.closed_logs()):
-        if item.error is not None:
+        if isinstance(item.error, SealedJournalError):
+            sealed += 1
+        elif item.error is not None:
             yield Problem(f"journal {item.run}", item.error.what, item.error.advice)
         elif item.torn:
             yield Problem(
                 f"journal {item.run}", "its last line is cut off", "Restore it from a backup."
             )
-    for run in open_runs(store.open_logs()):
+    if sealed:
         yield Problem(
-            f"run {run}",
-            "it did not end, or is going on",
-            "When nobody runs it: keyplan resume, or keyplan rollback",
+            f"{sealed} {'journal is' if sealed == 1 else 'journals are'} sealed",
+            "from before the state was unsealed",
+            "Nothing needs to be done. To read one, write `sealed` beside the store again as it"
+            " was, for that command only.",
+            matters=False,
         )
+    for item in read_runs(store, store.open_logs()):
+        yield _open(store, item, present)
     for log in strays([*store.closed_logs(), *store.open_logs()]):
         yield Problem(
             f"journal {log}",
@@ -154,12 +169,33 @@ def _journals(store: Store) -> Iterator[Problem]:
         )
 
 
+def _open(store: Store, item: RunJournal, present: State | None) -> Problem:
+    if present is not None and item.run in present.closed_runs:
+        return Problem(
+            f"run {item.run}",
+            "it ended and is in the state; only its journal waits to be archived",
+            "Nothing needs to be done: the next apply archives it, and so does keyplan resume.",
+            matters=False,
+        )
+    if item.error is not None:
+        return Problem(f"run {item.run}", item.error.what, item.error.advice)
+    advice = ""
+    if present is not None and item.head is not None:
+        advice = misfit(store, item.head, present)
+    if advice:
+        return Problem(f"run {item.run}", "it began with another state than this one", advice)
+    return Problem(
+        f"run {item.run}",
+        "it did not end, or is going on",
+        "When nobody runs it: keyplan resume, or keyplan rollback",
+    )
+
+
 def _versions(store: Store) -> Iterator[Problem]:
     """Kept versions that cannot be gone back to. The present one is looked at elsewhere."""
     for version in store.versions()[:-1]:
-        content = store.content(version)
         try:
-            verify(decode_state(content or b""))
+            verify(decode_state(store.content(version) or b""))
         except StateError as error:
             yield Problem(
                 f"kept version {version[:12]}",
