@@ -13,12 +13,12 @@ from keyplan.applying.leasing import leased
 from keyplan.applying.options import new_run_id
 from keyplan.applying.preflight import check_idle
 from keyplan.applying.record import Recorder
-from keyplan.errors import JournalError, StateConflictError, StateError
+from keyplan.errors import JournalError, StateConflictError
 from keyplan.model.address import Address
 from keyplan.model.inverses import inverse_of
 from keyplan.model.operations import AdoptKey, ForgetKey, RenameKey, StateOperation
 from keyplan.model.timing import format_instant
-from keyplan.sdk.store import Blob, Lease, Store
+from keyplan.sdk.store import Lease, Store
 from keyplan.session.clock import SYSTEM_CLOCK, Clock
 from keyplan.state.codec import decode_state
 from keyplan.state.entries import (
@@ -30,9 +30,9 @@ from keyplan.state.entries import (
     StepStarted,
     StepSucceeded,
 )
-from keyplan.state.integrity import verify
 from keyplan.state.journal import JournalReading, JournalWriter, read_journal
 from keyplan.state.model import State, StateSnapshot
+from keyplan.state.rebuilding import present_state
 from keyplan.state.runs import runs
 from keyplan.state.snapshot import load_snapshot
 
@@ -105,13 +105,13 @@ def finish_replacement(store: Store, lease: Lease) -> StateReplaced | None:
                 pass
             case _:
                 continue
-        blob = store.load()
-        present = readable(blob)
+        found = present_state(store)
+        present = found.state
         if present is not None and (log in present.closed_runs or head.serial < present.serial):
             continue
         before = present or decode_state(item.content.encode(), edited=item.edited)
         base = State(head.lineage, head.serial, closed_runs=before.closed_runs)
-        at = StateSnapshot(base, None if blob is None else blob.version)
+        at = StateSnapshot(base, found.version)
         recorder = Recorder(JournalWriter(store, lease, log, after=journal), (head, item, end))
         closing.commit_run(store, lease, at, recorder, log)
         return item
@@ -123,17 +123,6 @@ def began_nothing(entries: Sequence[Entry]) -> bool:
     return len(entries) <= 1 or all(
         isinstance(item, RunStarted | StateReplaced) for item in entries
     )
-
-
-def readable(blob: Blob | None) -> State | None:
-    """The present state, if it can be read at all: a damaged one is there to be replaced."""
-    try:
-        state = None if blob is None else decode_state(blob.content, edited=True)
-        if state is not None:
-            verify(state)
-    except StateError:
-        return None
-    return state
 
 
 def _journal(store: Store, log: str) -> JournalReading | None:

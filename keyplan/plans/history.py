@@ -14,6 +14,8 @@ class RunOutcome(StrEnum):
     INTERRUPTED = "interrupted"
     OPEN = "open"
     EMPTY = "empty"  # it stopped before it had written anything
+    PUT_AWAY = "put_away"  # its journal was closed without an end: its steps count no more
+    SEALED = "sealed"  # from before the state was unsealed
     UNREADABLE = "unreadable"
 
 

@@ -84,12 +84,14 @@ def history_text(runs: Sequence[Run]) -> str:
 
 def _headline(run: Run) -> str:
     match run.outcome:
-        case RunOutcome.UNREADABLE:
-            return f"unreadable: {run.problem}"
+        case RunOutcome.UNREADABLE | RunOutcome.SEALED:
+            return f"{run.outcome}: {run.problem}"
         case RunOutcome.EMPTY:
             return "empty: it stopped before it had done anything"
         case RunOutcome.OPEN:
             serial = f"serial {run.serial}, open,"
+        case RunOutcome.PUT_AWAY:
+            serial = f"serial {run.serial}, put away without an end,"
         case _:
             serial = f"serial {run.serial} -> {run.serial + 1}, {run.outcome},"
     failed = f", {run.failed} failed" if run.failed else ""
@@ -120,8 +122,8 @@ def history_document(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def _after(run: Run) -> int | None:
-    open_ended = (RunOutcome.OPEN, RunOutcome.EMPTY, RunOutcome.UNREADABLE)
-    return None if run.outcome in open_ended else run.serial + 1
+    ended = (RunOutcome.SUCCEEDED, RunOutcome.FAILED, RunOutcome.INTERRUPTED)
+    return run.serial + 1 if run.outcome in ended else None
 
 
 def problems_text(problems: Sequence[Problem], *, store: str) -> str:

@@ -87,15 +87,19 @@ class HighWater:
         return seen.serial > known.serial
 
     @property
+    def known(self) -> Mark | None:
+        """The newest state of this place that was seen sealed here."""
+        return None if self.folder is None else self._read(self.place)
+
+    @property
     def is_known(self) -> bool:
         """Whether a sealed state of this place was seen here."""
-        return self.folder is not None and self._read(self.place) is not None
+        return self.known is not None
 
     @property
     def key(self) -> str:
         """The name of the newest key that sealed here, as far as this machine knows."""
-        known = None if self.folder is None else self._read(self.place)
-        return "" if known is None else known.key
+        return "" if (known := self.known) is None else known.key
 
     def _keys(self, seen: Mark | None) -> tuple[str, ...]:
         return (self.place, f"lineage {seen.lineage}") if seen else (self.place,)
@@ -149,8 +153,8 @@ class HighWater:
             target=f"serial {serial}" if seen else "no state",
             why=f"{problem} It was put back from a copy, or by somebody who wants an older world"
             f" ({self._path(key)}).",
-            advice=f"Put the newest state back. If going back is intended, say so once:"
-            f" {ACCEPT}={serial} keyplan plan",
+            advice="What can be brought back, and how: keyplan state verify. If going back is"
+            f" intended, say so once: {ACCEPT}={serial} keyplan plan",
         )
 
 

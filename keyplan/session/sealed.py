@@ -15,12 +15,13 @@ import logging
 from collections.abc import Sequence
 from hashlib import sha256
 
-from keyplan.errors import JournalError, StateError, StoreError
+from keyplan.errors import JournalError, RefusedStateError, StateError, StoreError
 from keyplan.sdk.store import Blob, Lease, LeaseInfo, Store
 from keyplan.session.high_water import ACCEPT, HighWater, Mark
 from keyplan.session.rings import Rings, is_ring, visible
 from keyplan.state.keyring import Ring
 from keyplan.state.sealing import (
+    RESTORE,
     Identity,
     UnknownKeyError,
     identify,
@@ -64,10 +65,23 @@ class SealedStore:
         while True:
             try:
                 return self._accepted(blob)
-            except StateError:
+            except StoreError:
+                raise
+            except StateError as error:
                 before, blob = blob, self.inner.load()
                 if blob == before:
-                    raise  # and if not, somebody committed beside us, and knows more than we saw
+                    raise self._refused(error, blob) from error
+                # else somebody committed beside us, and knows more than we saw
+
+    def _refused(self, error: StateError, blob: Blob | None) -> RefusedStateError:
+        """The same error, with what a person who brings the state back has to know."""
+        refused = RefusedStateError(
+            error.what, target=error.target, why=error.why, advice=error.advice
+        )
+        refused.version = None if blob is None else blob.version
+        if (seen := self.marks.known) is not None:
+            refused.lineage, refused.serial = seen.lineage, seen.serial
+        return refused
 
     def _accepted(self, blob: Blob | None) -> Blob | None:
         if blob is None:
@@ -135,12 +149,18 @@ class SealedStore:
             return
         if ring is None and not self.marks.is_known:
             raise self._not_sealed("state")
+        if serial is None:
+            raise StateError(
+                "what is in the place of the sealed state is none",
+                target=self.inner.describe(),
+                why="It was emptied, cut off at its beginning, or replaced.",
+                advice=RESTORE,
+            )
         raise StateError(
             "the state is not sealed, and this store was sealed before",
             target=self.inner.describe(),
             why="Somebody put a plain state there: anybody who can write to the store can do so.",
-            advice="Put the sealed state back; the store keeps earlier versions. If it is"
-            f" yours, say so once: {ACCEPT}={serial} keyplan plan",
+            advice=f"{RESTORE}. If this one is yours, say so once: {ACCEPT}={serial} keyplan plan",
         )
 
     def _not_sealed(self, what: str) -> StateError:

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from keyplan.errors import StateError
+from keyplan.errors import StateError, StoreError
 from keyplan.state.codec import decode_state
 from keyplan.state.integrity import verify
 from keyplan.state.model import State
+from keyplan.state.reading import SEALED
 
 SHOWN = 8
 """How many serials or runs a message names."""
@@ -48,12 +49,11 @@ def kept_states(store: VersionedStore, *, lineage: str) -> Iterator[KeptState]:
     state to go back to, and is passed over: the present one is read and checked elsewhere.
     """
     for version in reversed(store.versions()):
-        content = store.content(version)
-        if content is None:
-            continue
         try:
-            state = decode_state(content)
+            state = decode_state(store.content(version) or b"")
             verify(state)
+        except StoreError:
+            raise
         except StateError:
             continue
         if state.lineage == lineage:
@@ -69,12 +69,27 @@ def state_at(store: VersionedStore, serial: int, *, lineage: str) -> State:
         if kept.state.serial == serial:
             return kept.state
         serials.append(kept.state.serial)
+    why = f"Kept are {_named(serials)}." if serials else "No earlier state is kept."
+    advice = "Choose one of them: keyplan rollback --to SERIAL"
+    if sealed := sum(_is_sealed(store, version) for version in store.versions()):
+        why += f" {sealed} more {'is' if sealed == 1 else 'are'} sealed."
+        advice += (
+            "\nOr write `sealed` beside the store again as it was: those that are sealed can be"
+            " read then."
+        )
     raise StateError(
         f"the state of serial {serial} is not kept",
         target=store.describe(),
-        why=f"Kept are {_named(serials)}." if serials else "No earlier state is kept.",
-        advice="Choose one of them: keyplan rollback --to SERIAL",
+        why=why,
+        advice=advice,
     )
+
+
+def _is_sealed(store: VersionedStore, version: str) -> bool:
+    try:
+        return (store.content(version) or b"").startswith(SEALED)
+    except StateError:
+        return False
 
 
 def _named(serials: Sequence[int]) -> str:

@@ -18,11 +18,12 @@ from hashlib import sha256
 from threading import Lock
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
-from keyplan.errors import JournalError
+from keyplan.errors import JournalError, SealedJournalError
 from keyplan.state import documents
 from keyplan.state.documents import MalformedError
 from keyplan.state.entries import Entry
 from keyplan.state.entry_codec import decode_entry, encode_entry
+from keyplan.state.reading import SEALED
 
 _LINE = frozenset({"entry", "prev", "seq"})
 _NOT_JSON = object()
@@ -126,6 +127,13 @@ def read_journal(content: bytes, *, run: str = "") -> JournalReading:
     A last line without its end, or one that is not JSON, is a torn tail and left out.
     Raises `JournalError` with the number of the first line that is not as it was written.
     """
+    if content.startswith(SEALED):
+        raise SealedJournalError(
+            "the journal is sealed",
+            target=run,
+            why="It was encrypted, and `keyplan.state` does not say how to open it.",
+            advice="To read it, write `sealed` beside the store again as it was.",
+        )
     lines = content.split(b"\n")
     unfinished = lines.pop()
     entries: list[Entry] = []

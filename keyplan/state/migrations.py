@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from keyplan.errors import StateError
+from keyplan.errors import NewerStateError, StateError
 from keyplan.state.model import FORMAT
 
 Migration: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
@@ -34,13 +34,13 @@ def migrate(
 ) -> dict[str, Any]:
     """The document in format `target`. Its `format` must be a whole number.
 
-    Raises `StateError` when it was written by a newer keyplan, which it names, or in a
+    Raises `NewerStateError`, which names the keyplan that wrote it, and `StateError` for a
     format that this one cannot read any more.
     """
     found: int = document["format"]
     if found > target:
         writer = document.get("keyplan_version")
-        raise StateError(
+        raise NewerStateError(
             f"the state has format {found}, and this keyplan reads formats up to {target}",
             why=f"It was written by keyplan {writer}, which is newer.",
             advice=f"Install keyplan {writer} or later; nothing was changed.",

@@ -46,7 +46,7 @@ _RESOURCE = frozenset(
         "versions",
     }
 )
-_SEALED = b'{"keyplan_sealed":'  # as `keyplan.state.sealing` begins; that imports cryptography
+SEALED = b'{"keyplan_sealed":'  # as `keyplan.state.sealing` begins; that imports cryptography
 _RESTORE = "Nothing was changed. What can be brought back, and how: keyplan state verify"
 
 
@@ -101,7 +101,7 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def _parse(content: bytes) -> object:
-    if content.startswith(_SEALED):
+    if content.startswith(SEALED):
         raise StateError(
             "the state is sealed",
             why="It was encrypted, and `keyplan.state` does not say how to open it.",

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from keyplan.errors import JournalError, StateError
+from keyplan.errors import JournalError, NewerStateError, StateError
 
 KEY_SIZE = 32
 SALT_SIZE = 16
@@ -42,10 +42,7 @@ _SEALED_LINE = re.compile(
 )
 _STATE = b"keyplan sealed state"
 _LINE = b"keyplan sealed journal line"
-_RESTORE = (
-    "Nothing was changed. Put back the state that keyplan wrote: the store keeps the versions"
-    " before it."
-)
+RESTORE = "Nothing was changed. What can be brought back, and how: keyplan state verify"
 
 RootKeys = Mapping[str, bytes]
 """Root keys by name."""
@@ -129,7 +126,7 @@ def unseal_state(sealed: bytes, roots: RootKeys) -> tuple[bytes, Identity]:
         raise StateError(
             "the sealed state is cut off" if cut else "the sealed state has bytes added to it",
             why=f"It has {len(body):,} bytes of the {head['size']:,} that were written.",
-            advice=_RESTORE,
+            advice=RESTORE,
         )
     root = roots.get(head["key"])
     if root is None:
@@ -138,14 +135,14 @@ def unseal_state(sealed: bytes, roots: RootKeys) -> tuple[bytes, Identity]:
             why="It comes from another stack or from before the key ring was replaced, or the"
             " key ring in the store is older than the state.",
             advice="If a change of the passphrase or key file was interrupted, the new one opens"
-            f" it: name that in `keyplan.state.sealed`. Otherwise: {_RESTORE}",
+            f" it: name that in `keyplan.state.sealed`. Otherwise: {RESTORE}",
         )
     content = unbox(root, _STATE, body, line + b"\n")
     if content is None:
         raise StateError(
             "the sealed state was edited",
             why="It is not what was sealed: a byte of it, or of its first line, is another.",
-            advice=_RESTORE,
+            advice=RESTORE,
         )
     return content, Identity(head["lineage"], head["serial"])
 
@@ -163,15 +160,13 @@ def _head(line: bytes) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, RecursionError):
         strict, version, serial = False, FORMAT, None
     if strict and version > FORMAT:
-        raise StateError(
+        raise NewerStateError(
             "the state was sealed by a newer keyplan",
             why=f"Its envelope has format {version}; this keyplan knows {FORMAT}.",
             advice="Use that keyplan, or a newer one.",
         )
     if not strict or (serial is not None and type(serial) is not int):
-        raise StateError(
-            "the first line of the sealed state was edited or cut off", advice=_RESTORE
-        )
+        raise StateError("the first line of the sealed state was edited or cut off", advice=RESTORE)
     return dict(head)
 
 

@@ -10,19 +10,18 @@ from keyplan.applying.editing import (
     began_nothing,
     edit_state,
     finish_replacement,
-    readable,
     replace_state,
 )
 from keyplan.applying.leasing import leased
 from keyplan.errors import BusyError, JournalError, StateError, UnknownNameError, UsageError
 from keyplan.model.address import Address
 from keyplan.model.operations import ForgetKey, RenameKey
-from keyplan.sdk.store import Blob, Lease, LeaseInfo, Store
+from keyplan.sdk.store import Lease, LeaseInfo, Store
 from keyplan.state.codec import decode_state
 from keyplan.state.entries import RunStarted
 from keyplan.state.integrity import verify
 from keyplan.state.model import ResourceState, State, StateSnapshot
-from keyplan.state.rebuilding import newest_state
+from keyplan.state.rebuilding import Present, lineage_of, newest_state, present_state
 from keyplan.state.runs import read_runs
 from keyplan.state.snapshot import archive_closed_runs, load_snapshot
 
@@ -75,7 +74,9 @@ def push(workspace: Workspace, content: bytes, *, force: bool, lock_timeout: flo
     """Put another state in the place of the present one.
 
     Without `force` it must be keyplan's own writing, of the same lineage and not older than
-    what is known. Raises `StateError` that says which, `BusyError` for an open run.
+    what is known. With it, journals of runs that cannot belong to it are no obstacle: those of
+    another stack are put away, those that began later wait for `resume`. Raises `StateError`
+    that says which, `BusyError` for an open run.
     """
     pushed = decode_state(content, edited=force)
     verify(pushed)
@@ -86,22 +87,26 @@ def push(workspace: Workspace, content: bytes, *, force: bool, lock_timeout: flo
         finished = finish_replacement(store, lease)
         if finished is not None and finished.content.encode() == content:
             return load_snapshot(store, new_lineage=lambda: "none").state
-        blob = store.load()
-        present = readable(blob)
-        runs = _open_runs(store, present, lease)
-        if any(_belongs(pushed, present, run, head) for run, head in runs.items()):
-            return _save(store, content, pushed, blob.version if blob else None, lease)
+        present = present_state(store)
+        own = lineage_of(store, present) or pushed.lineage
+        runs = _open_runs(store, present.state, lease)
+        if pushed.lineage == own and any(
+            _belongs(pushed, present, run, head) for run, head in runs.items()
+        ):
+            return _save(store, content, pushed, present.version, lease)
+        later = _put_away(store, pushed, runs, lease) if force else 0
         _check_idle(runs, store)
-        known = newest_state(store)
-        newest = known.serial if known is not None and known.lineage == pushed.lineage else 0
+        newest = _newest(store, own, present)
         if not force:
-            _check_lineage(present, pushed, store)
+            _check_newer(present)
+            _check_lineage(own, pushed, store)
             _check_serial(newest, pushed, store)
-            _check_other(blob, pushed, store)
-        base = present or State(pushed.lineage, closed_runs=pushed.closed_runs)
-        serial = max(newest, base.serial, pushed.serial, _counted(store, base.lineage))
-        head = State(base.lineage, serial, closed_runs=base.closed_runs)
-        at = StateSnapshot(head, blob.version if blob else None)
+            _check_other(present, pushed, store)
+        base = present.state
+        if base is None or base.lineage != own:
+            base = State(own, closed_runs=pushed.closed_runs)
+        serial = max(newest, base.serial, pushed.serial, _counted(store, own), later)
+        at = StateSnapshot(State(own, serial, closed_runs=base.closed_runs), present.version)
         return replace_state(store, at, content, lease, holder=holder(), edited=force, clock=clock)
 
 
@@ -175,8 +180,37 @@ def _counted(store: Store, lineage: str) -> int:
     return max((head.serial + 1 for head in ended if head.lineage == lineage), default=0)
 
 
-def _belongs(pushed: State, present: State | None, run: str, head: RunStarted | None) -> bool:
+def _put_away(store: Store, pushed: State, runs: dict[str, RunStarted | None], lease: Lease) -> int:
+    """Take out the open runs that cannot have begun with a state there was or is.
+
+    The journals of another stack, and those that nobody can read, are archived; those of
+    later serials stay. Returns the serial after theirs.
+    """
+    later = 0
+    for run, head in list(runs.items()):
+        if head is None or head.lineage != pushed.lineage:
+            store.archive(run, lease=lease)
+            del runs[run]
+        elif head.serial > pushed.serial:
+            later = max(later, head.serial + 1)
+            del runs[run]
+    return later
+
+
+def _newest(store: Store, own: str, present: Present) -> int:
+    """The serial of the newest state that is known, here or from what this machine has seen."""
+    known = newest_state(store)
+    newest = known.serial if known is not None and known.lineage == own else 0
+    return max(newest, present.serial if present.lineage == own else 0)
+
+
+def _belongs(pushed: State, found: Present, run: str, head: RunStarted | None) -> bool:
     """Whether it is the state that an open run began with, or left, and what is there is not."""
+    present = found.state
+    if found.newer is not None or (
+        found.lineage == pushed.lineage and pushed.serial < found.serial
+    ):
+        return False
     same = present is not None and present.lineage == pushed.lineage
     if present is not None and same and present.serial >= pushed.serial:
         return False
@@ -203,12 +237,21 @@ def _check_idle(runs: Collection[str], store: Store) -> None:
         )
 
 
-def _check_lineage(present: State | None, pushed: State, store: Store) -> None:
-    if present is not None and present.lineage != pushed.lineage:
+def _check_newer(present: Present) -> None:
+    """What a newer keyplan wrote is sound, and whether it is older nobody here can tell."""
+    if present.newer is not None:
+        present.newer.advice += (
+            "\nIf yours is meant to replace it all the same: keyplan state push --force FILE"
+        )
+        raise present.newer
+
+
+def _check_lineage(own: str, pushed: State, store: Store) -> None:
+    if pushed.lineage != own:
         raise StateError(
             "this is the state of another stack",
             target=store.describe(),
-            why=f"It has lineage {pushed.lineage}; the present one has {present.lineage}.",
+            why=f"It has lineage {pushed.lineage}; this stack has {own}, as its journals say.",
             advice="If it is meant all the same: keyplan state push --force FILE",
         )
 
@@ -224,15 +267,12 @@ def _check_serial(newest: int, pushed: State, store: Store) -> None:
         )
 
 
-def _check_other(blob: Blob | None, pushed: State, store: Store) -> None:
-    """A sound state is only replaced by a newer one."""
-    try:
-        present = None if blob is None else decode_state(blob.content)
-        if present is not None:
-            verify(present)
-    except StateError:
+def _check_other(found: Present, pushed: State, store: Store) -> None:
+    """A sound state of this stack is only replaced by a newer one."""
+    present = found.state if found.sound else None
+    if present is None or present == pushed or present.lineage != pushed.lineage:
         return
-    if present is not None and present.serial >= pushed.serial and present != pushed:
+    if present.serial >= pushed.serial:
         raise StateError(
             f"another state of serial {present.serial} is there, and it is sound",
             target=store.describe(),
