@@ -21,6 +21,7 @@ from keyplan.planning.access import AccessView
 from keyplan.planning.compare import elements, ignored, reports_only
 from keyplan.planning.drift_kinds import element_kind, kind_of
 from keyplan.planning.drift_versions import version_changes
+from keyplan.planning.strangers import as_they_were, deleted
 from keyplan.planning.wanted import COLLECTIONS, Wanted, grant_end, is_recorded
 from keyplan.plans.changes import DriftItem, DriftKind, DriftResponse
 from keyplan.plans.plan import PlanMode
@@ -161,19 +162,36 @@ def _scalars(
         applied, now = resource.attributes.get(name), live.attributes.get(name)
         if applied == now or (name not in resource.attributes and name not in resource.managed):
             continue
+        kind, note = kind_of(name, applied, now, resource, context.view), ""
+        if name == "policy" and (gone := deleted(resource, now, context.view)):
+            left = as_they_were(now, gone)
+            kind = kind_of(name, applied, left, resource, context.view)
+            if kind is DriftKind.METADATA:
+                kind = DriftKind.ACCESS_NARROWED
+                note = _deleted(resource.provider, gone, context.view)
         yield DriftItem(
             resource.address,
             resource.provider,
             name,
             applied,
             now,
-            kind_of(name, applied, now, resource, context.view),
+            kind,
             DriftResponse.BLOCK
             if name == "state" and applied == KeyState.COMPROMISED and context.accepting
             else _response(name, now, wanted, context),
             wanted.key.position("policies" if name == "policy" else name) if wanted else None,
             *_declared(name, wanted),
+            note=note,
         )
+
+
+def _deleted(provider: str, gone: Mapping[str, str], view: AccessView) -> str:
+    """Who of a policy is no more."""
+    return ", ".join(
+        f"principal {view.name(provider, identity) or identity} was deleted"
+        f" (its id {known} stays in the policy)"
+        for known, identity in gone.items()
+    )
 
 
 def _elements(

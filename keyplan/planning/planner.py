@@ -17,7 +17,7 @@ from keyplan.model.address import Address
 from keyplan.model.keys import Relation
 from keyplan.model.resources import Manage
 from keyplan.model.stack import StackMode
-from keyplan.planning.access import AccessView, access_changes, kept_policies, policy_stages
+from keyplan.planning.access import AccessView, access_changes, policy_stages
 from keyplan.planning.adopting import diff_imported
 from keyplan.planning.aliases import without_moved_aliases
 from keyplan.planning.changes import output_changes, parents_of, resource_changes
@@ -46,7 +46,7 @@ from keyplan.planning.remediating import covered, reduced, reverting, suspect
 from keyplan.planning.replicas import Primaries, hold_primaries, misplaced, primaries
 from keyplan.planning.retire import Leaving, diff_leaving, removal_of
 from keyplan.planning.selection import select
-from keyplan.planning.strangers import orphaned
+from keyplan.planning.strangers import doubts, orphaned
 from keyplan.planning.visible import hidden, idle, unreadable
 from keyplan.planning.wanted import Wanted, accepted_gaps, planning_view, unhonoured, want
 from keyplan.planning.wording import describe
@@ -54,7 +54,7 @@ from keyplan.plans.changes import DriftItem, Due
 from keyplan.plans.findings import Finding
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Pace, Plan, PlanMode, Step
-from keyplan.rules.lockout import lasting_doubts, prove_no_lockout
+from keyplan.rules.lockout import prove_no_lockout
 from keyplan.sdk.capabilities import Capabilities
 from keyplan.session.session import ProviderSession
 from keyplan.state.model import State, StateSnapshot
@@ -222,9 +222,7 @@ def _gather(
         *unreadable(_providers(inputs), world.live, plugins),
         *hidden(_providers(inputs), world.hidden),
         *idle(declared, state.resources, world.live),
-        *lasting_doubts(
-            kept_policies({key.address: key for key in declared}, world.live, inputs.view)
-        ),
+        *doubts(wanted, state.resources, world.live, inputs.view),
         *orphaned(
             {a: item for a, item in state.resources.items() if a in chosen}, world.live, inputs.view
         ),

@@ -113,6 +113,7 @@ class DriftItem:
     """One attribute that is not as keyplan left it. `applied` is from the state, `live` is now.
 
     `declared` is what the declaration says, where `written` says that it says anything.
+    `note` says in words all that changed, where the values would hide it.
     """
 
     address: Address
@@ -125,6 +126,7 @@ class DriftItem:
     position: Position | None = None
     declared: Value = None
     written: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

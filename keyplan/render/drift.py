@@ -81,6 +81,8 @@ def drift_headline(key: DriftedKey) -> str:
         return f"{key.address} is gone"
     if item.path == "state":
         return f"{key.address} became {text_of(item.live)}"
+    if item.note and len(key.items) == 1:
+        return f"{key.address}: {item.note}"
     if len(key.items) > 1:
         return f"{key.address}: {count(len(key.items), 'attribute')} changed, {name} among them"
     if item.kind in (DriftKind.ACCESS_WIDENED, DriftKind.ACCESS_NARROWED):
@@ -119,6 +121,8 @@ def changed_lines(item: DriftItem, explainer: Explainer) -> list[str]:
         return entry(
             INDENT, "deletion", f"scheduled by somebody; it can be saved until {item.live}"
         )
+    if item.note:
+        return entry(INDENT, name, item.note)
     if element:
         show = grant_text if name == "grants" else text_of
         return entry(INDENT, name, f"{element}: {_pair(show(item.applied), show(item.live))}")

@@ -96,7 +96,8 @@ class Permission:
 class PolicyProblem:
     """What is wrong with a native policy; level error refuses the plan. `code` is documented.
 
-    What is `lasting` is said also of a live policy that keyplan only looks at.
+    What is `lasting` is said also of a live policy that keyplan only looks at. `deleted` is the
+    service's id of somebody who is no more, where it is about one.
     """
 
     code: str
@@ -104,6 +105,7 @@ class PolicyProblem:
     message: str
     advice: str = ""
     lasting: bool = False
+    deleted: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def _aliases(key: DesiredKey, value: Value) -> Iterator[tuple[str, str, str]]:
         elif not _ALIAS.fullmatch(bare) or len(ALIAS + bare) > 256:
             yield (
                 "KP-AWS-001",
-                f"AWS has no alias {name}",
+                f"{name} cannot be an alias in AWS",
                 "Use letters, digits and : / _ - only, at most 250 of them.",
             )
     if len(names) > ALIASES_PER_KEY:

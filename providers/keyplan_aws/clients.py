@@ -86,8 +86,9 @@ class Clients:
         except ValueError as error:
             raise RejectedError(
                 f"the endpoint of {service} cannot be used",
-                why=str(error),
-                advice="See endpoint_url, AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_KMS.",
+                why=f"{error}.",
+                advice="Correct endpoint_url, AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_KMS: a URL begins"
+                " with https://, or with http:// on this machine.",
             ) from error
         _check_region(region, str(client.meta.endpoint_url))
         client.meta.events.register("before-parse", check_answer)

@@ -86,6 +86,15 @@ _HANDSHAKE = "CERTIFICATE_VERIFY_FAILED"
 
 _ELSEWHERE = "Check the Region, endpoint_url and AWS_ENDPOINT_URL, the network and the proxy."
 
+_MOCK = (
+    "That is this machine: start what shall answer there (`keyplan mock aws`), or take"
+    " endpoint_url and AWS_ENDPOINT_URL away to reach AWS."
+)
+_NO_PROFILE = (
+    "Correct `profile` in the provider block, or AWS_PROFILE; `aws configure list-profiles`"
+    " lists them."
+)
+
 _NO_CREDENTIALS = (
     sdk.NoCredentialsError,
     sdk.PartialCredentialsError,
@@ -138,8 +147,8 @@ def converted(error: Exception, attempt: Attempt) -> ProviderError:
         return TransientError(
             f"AWS cannot be reached for {attempt.call}",
             target=attempt.target,
-            why=_one_line(error),
-            advice=_ELSEWHERE,
+            why=f"{_one_line(error)}.",
+            advice=_MOCK if "//127.0.0.1:" in attempt.endpoint else _ELSEWHERE,
             operation=attempt.call,
         )
     if isinstance(error, _REFUSED_HERE) or not attempt.sends:
@@ -203,6 +212,9 @@ def _answered(error: Any, attempt: Attempt) -> ProviderError:
         return _unauthenticated(code, attempt, facts)
     if code in _DENIED:
         return _denied(attempt, text, facts)
+    if status >= 500 and text.startswith("<"):
+        place = attempt.endpoint or "What answered"
+        return _lost(attempt, f"{place} answered with a page, as AWS does not ({status}).")
     if status >= 500 and (attempt.creates or code not in _TRANSIENT):
         return _lost(
             attempt, f"{code or 'server error'} ({status}): {text}".rstrip(": "), request_id
@@ -276,7 +288,10 @@ def _no_credentials(error: Exception, attempt: Attempt) -> UnauthenticatedError:
     return UnauthenticatedError(
         "there are no AWS credentials that can be used",
         why=_one_line(error),
-        advice="Give them as for the AWS CLI: environment, profile, web identity or a role.",
+        advice=_NO_PROFILE
+        if isinstance(error, sdk.ProfileNotFound)
+        else "Log in as for the AWS CLI (aws sso login, AWS_PROFILE, a role, the environment);"
+        " `keyplan init` shows who you are then.",
         operation=attempt.call,
     )
 

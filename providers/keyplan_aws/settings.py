@@ -102,6 +102,7 @@ def tag_problem(key: str, value: str) -> str:
         return f"the tag {key[:40]} must have 1 to 128 characters"
     if len(value) > 256:
         return f"the value of the tag {key} has more than 256 characters"
-    if not _TAG.fullmatch(key) or not _TAG.fullmatch(value):
-        return f"the tag {key} may hold letters, digits, spaces and _ . : / = + - @ only"
+    for what, text in ((f"the tag {key}", key), (f"the value of the tag {key}", value)):
+        if not _TAG.fullmatch(text):
+            return f"{what} may hold letters, digits, spaces and _ . : / = + - @ only"
     return ""

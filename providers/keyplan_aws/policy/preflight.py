@@ -214,4 +214,5 @@ def _orphans(policy: Value) -> Iterator[Problem]:
             f"{name} was a {kind} that is deleted: a new one of the same name is not it",
             "Take it out of the policy, or name the new principal.",
             lasting=True,
+            deleted=name,
         )
