@@ -259,16 +259,33 @@ def test_a_run_that_broke_off_is_not_waited_for(
     keyplan: Run, edited: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plans: list[object] = []
+    idle = Workspace.idle_snapshot
 
-    def broken(self: Workspace) -> None:
+    def counted(self: Workspace, **words: str) -> Any:
         plans.append(self)
-        raise BusyError("run 1 did not end")
+        return idle(self, **words)
 
     snapshot = replace(Workspace(edited, environment={}).snapshot(), open_run="1")
-    monkeypatch.setattr(Workspace, "idle_snapshot", broken)
+    monkeypatch.setattr(Workspace, "idle_snapshot", counted)
     monkeypatch.setattr(Workspace, "snapshot", lambda _: snapshot)
-    assert keyplan("apply", "--auto-approve", "--lock-timeout", "10m").code == 1
-    assert len(plans) == 1
+    result = keyplan("apply", "--auto-approve", "--lock-timeout", "10m")
+    assert (result.code, len(plans)) == (1, 1)
+    assert "run 1 did not end" in result.err
+
+
+def test_a_run_that_ends_between_two_looks_did_not_break_off(
+    keyplan: Run, edited: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its journal was there when the state was read, and nobody held the lock when asked."""
+    real, looks = Workspace.snapshot, []
+
+    def open_at_first(self: Workspace) -> Any:
+        looks.append(self)
+        return replace(real(self), open_run="1" if len(looks) == 1 else None)
+
+    monkeypatch.setattr(Workspace, "snapshot", open_at_first)
+    result = keyplan("plan")
+    assert (result.code, len(looks)) == (0, 2), result.err
 
 
 def test_two_processes_with_the_same_plan_make_it_once(stack: Path) -> None:

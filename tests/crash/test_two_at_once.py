@@ -118,6 +118,8 @@ def test_a_lease_that_expires_is_taken_over(land: MakeLand, store: str) -> None:
     quick(place)
     refused = there.run(place, "resume", "--auto-approve")
     says(refused, "locked by another run", "it is free 15 seconds after it fell silent")
+    ways = ("keyplan resume --lock-timeout", "keyplan rollback --lock-timeout", "state unlock")
+    says(there.run(place, "plan"), "keyplan apply on this state", "Its lease", *ways)
     resumed = there.run(place, "resume", "--auto-approve", "--lock-timeout", "2m")
     assert resumed.code == 0, str(resumed)
     paused.signal(signal.SIGCONT)
