@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from contextlib import suppress
@@ -37,8 +38,9 @@ def write_whole(
     except OSError as error:
         with suppress(OSError):  # a read-only file system refuses even this
             staged.unlink(missing_ok=True)
+        advice = "Check the folder, its permissions and the space that is left."
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            advice = f"There is no folder {path.parent}: make it first, or write somewhere else."
         raise KeyplanError(
-            f"the file cannot be written: {error.strerror}",
-            target=str(path),
-            advice="Check the folder, its permissions and the space that is left.",
+            f"the file cannot be written: {error.strerror}", target=str(path), advice=advice
         ) from None

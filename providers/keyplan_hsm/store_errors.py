@@ -7,9 +7,15 @@ from pathlib import Path
 
 from keyplan.errors import KeyplanError, OutcomeUnknownError, RejectedError, TransientError
 
+_FREE = "See how much space is left (df), and whether a limit is set (ulimit -f); then run again."
+
 
 def unavailable(path: Path, error: sqlite3.Error) -> KeyplanError:
-    """Nothing was done: busy can be tried again, a broken file cannot."""
+    """Nothing was done: busy can be tried again, a full disk or a broken file cannot."""
+    if (medium := _medium(error)) is not None:
+        return RejectedError(
+            f"the HSM's store could not be used: {medium}", target=str(path), advice=_FREE
+        )
     if isinstance(error, sqlite3.OperationalError):
         return TransientError(
             f"the HSM's store could not be used: {error}",
@@ -21,6 +27,17 @@ def unavailable(path: Path, error: sqlite3.Error) -> KeyplanError:
         target=str(path),
         advice="Restore it from a copy.",
     )
+
+
+def _medium(error: sqlite3.Error) -> str | None:
+    """What is wrong with what the file is on, if it is that."""
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_FULL:
+            return "the disk is full"
+        case sqlite3.SQLITE_IOERR:
+            return f"{error}: the disk is full, or faulty, or a file may not grow any more"
+        case _:
+            return None
 
 
 def not_made(path: Path, error: OSError) -> KeyplanError:
@@ -44,7 +61,7 @@ def interrupted(path: Path, *, committing: bool) -> KeyplanError:
 def lost(path: Path, error: sqlite3.Error) -> KeyplanError:
     """The commit failed half-way: nobody knows what the disk has."""
     return OutcomeUnknownError(
-        f"the HSM's store failed while it was written: {error}",
+        f"the HSM's store failed while it was written: {_medium(error) or error}",
         target=str(path),
-        advice="Check the disk. The next run looks whether the operation was done.",
+        advice=f"{_FREE} The next run looks whether the operation was done.",
     )

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from keyplan.errors import StoreError
+from keyplan_state.local import LocalStore
 from tests.cli.conftest import STACK, Result, Run
 from tests.support.s3_server import S3Place
 
@@ -409,3 +413,60 @@ def test_the_state_of_a_newer_keyplan_is_left_alone(stack: Path, keyplan: Run) -
     assert (stack / STATE).read_text() == newer
     assert keyplan("state", "push", "--force", "kept.json").code == 0
     assert keyplan("state", "verify").code == 0
+
+
+# -- where nothing can be written ----------------------------------------------------------
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """As on a disk that is full: no file of this process grows beyond that size."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_takes_no_more_is_named(stack: Path, keyplan: Run) -> None:
+    apply(keyplan, "payments")
+    with files_of_at_most(1024):
+        refused = keyplan("apply", "--auto-approve", "--var", "team=ledger")
+    assert refused.code == 1
+    assert "the disk is full" in words(refused)
+    assert "ulimit -f" in words(refused)
+    assert "Another process" not in words(refused)
+    keyplan("resume")
+    apply(keyplan, "ledger")
+    assert keyplan("state", "verify").code == 0
+
+
+def test_metrics_make_no_folder(stack: Path, keyplan: Run) -> None:
+    apply(keyplan, "payments")
+    refused = keyplan("drift", "--metrics", "nowhere/m.prom")
+    assert refused.code == 1
+    assert "There is no folder nowhere: make it first" in words(refused)
+    assert not (stack / "nowhere").exists()
+
+
+def test_a_state_kept_in_a_file_comes_back_as_printed(
+    stack: Path, keyplan: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply(keyplan, "payments")
+
+    def full(*_: object, **__: object) -> str:
+        raise StoreError("cannot write the state: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, "commit", full)
+        refused = keyplan("apply", "--auto-approve", "--var", "team=ledger")
+    assert refused.code == 1
+    (run,) = stack.glob(".keyplan/journal/*.jsonl")
+    run.unlink()
+    pushed = re.search(r"keyplan (state push errored\S+json)", words(refused))
+    assert pushed
+    done = keyplan(*pushed[1].split())
+    assert done.code == 0, done.err
+    assert keyplan("state", "verify").code == 0
+    assert "No changes." in keyplan("plan", "--var", "team=ledger").out

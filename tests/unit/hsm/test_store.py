@@ -6,6 +6,7 @@ import logging
 import os
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from keyplan.errors import (
 from keyplan.model.observations import OwnerMark
 from keyplan.model.operations import CreateKey, PutLabels
 from keyplan_hsm import schema
+from keyplan_hsm.store_errors import lost, unavailable
 from tests.unit.hsm.bench import Bench, key
 
 PIN = {"pin": {"env": "KEYPLAN_TEST_PIN"}}
@@ -302,3 +304,15 @@ def test_a_missing_pin_for_a_new_store_shows_before_anything_is_done(tmp_path: P
     with pytest.raises(UnauthenticatedError, match="is not set"):
         Bench(tmp_path, {"pin": {"env": "KP_TEST_NO_SUCH_PIN"}})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_not_taken_for_a_busy_store(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(":memory:")) as full:
+        full.execute("CREATE TABLE some (thing BLOB)")
+        full.execute("PRAGMA max_page_count = 2")
+        with pytest.raises(sqlite3.OperationalError) as caught:
+            full.execute("INSERT INTO some VALUES (zeroblob(100000))")
+    error = unavailable(tmp_path / "hsm.db", caught.value)
+    assert isinstance(error, RejectedError)
+    assert "the disk is full" in error.what
+    assert "the disk is full" in lost(tmp_path / "hsm.db", caught.value).what

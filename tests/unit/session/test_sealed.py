@@ -277,9 +277,9 @@ def test_a_state_that_vanished_is_noticed(opened, medium: Medium) -> None:
     assert opened(**{ACCEPT: "0"}).load() is None
 
 
-def test_two_states_of_one_serial_are_noticed(opened, medium: Medium) -> None:
+def test_two_states_of_one_serial_are_noticed(opened, medium: Medium, tmp_path: Path) -> None:
     commit(opened(), state(1))
-    other = opened(XDG_STATE_HOME="/nonexistent/state")
+    other = opened(XDG_STATE_HOME=str(tmp_path / "elsewhere"))
     commit(other, state(1, "run-x"))
     with pytest.raises(StateError, match="another state with serial 1"):
         opened().load()
