@@ -77,5 +77,10 @@ def _schema(workspace: Workspace) -> Iterator[CheckItem]:
 
 def _failed(subject: str, error: KeyplanError) -> CheckItem:
     what = f"{error.target}: {error.what}" if error.target else error.what
-    said = " ".join(text for text in (error.why, error.advice) if text)
+    said = " ".join(_sentence(text) for text in (error.why, error.advice) if text)
     return CheckItem(subject, what, failed=True, advice=said)
+
+
+def _sentence(text: str) -> str:
+    """What a library says of itself often ends without its full stop."""
+    return text if text.endswith((".", ":", "!", "?")) else f"{text}."

@@ -94,7 +94,9 @@ def check_state(plan: Plan, snapshot: StateSnapshot) -> None:
             target=plan.stack,
             why=f"The plan was made for the state with lineage {plan.lineage};"
             f" this one has lineage {state.lineage}.",
-            advice=AGAIN,
+            advice=AGAIN
+            if first
+            else f"Apply it in the folder of its own stack, or {AGAIN.lower()}",
         )
     if plan.serial != state.serial or plan.state_version != snapshot.version:
         raise MovedError(

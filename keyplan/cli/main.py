@@ -27,6 +27,7 @@ ERROR = 1
 
 LOG_VARIABLE = "KEYPLAN_LOG"
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_BEFORE = ("--chdir", "--debug")
 _USAGE: type[Exception] = typer.BadParameter.__mro__[1]
 """The parser's class of usage errors, wherever this release of typer keeps it."""
 
@@ -182,9 +183,10 @@ def _misused(error: Any, terminal: Terminal) -> int:
         terminal.note(f"{ctx.get_help()}\n")
         return UsageError.exit_code
     path = ctx.command_path if ctx is not None else "keyplan"
-    wrong = UsageError(
-        message[:1].lower() + message[1:].rstrip("."), advice=f"{path} --help shows how to use it."
-    )
+    advice = f"{path} --help shows how to use it."
+    if getattr(error, "option_name", None) in _BEFORE:
+        advice = f"It comes before the command: keyplan {error.option_name} ..."
+    wrong = UsageError(message[:1].lower() + message[1:].rstrip("."), advice=advice)
     return _failed(wrong, terminal)
 
 

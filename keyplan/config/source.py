@@ -180,7 +180,7 @@ def _report_nothing_there(root: Path, diagnostics: Diagnostics) -> None:
         advice = "Start one with `keyplan init`, or name the stack's directory with --chdir."
     diagnostics.error(
         "KP-LANG-001",
-        f"there is no keyplan.yaml in {root}",
+        f"there is no keyplan.yaml in {root.resolve()}",
         why="a stack is a directory with keyplan.yaml or files that end in .keyplan.yaml",
         advice=advice,
     )

@@ -90,7 +90,8 @@ def take_aliases(
                     " manage",
                     key.address,
                     key.position("aliases"),
-                    "Choose another alias, or take it off that key first.",
+                    "Choose another alias, or take it off that key first. If that key is meant:"
+                    f" keyplan import '{key.address}' ID",
                 )
             )
         elif source != key.address:

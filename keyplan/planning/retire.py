@@ -239,8 +239,9 @@ def _protected(leaving: Leaving) -> Finding:
         what = f"{address} is protected and cannot be destroyed"
     else:
         advice = (
-            f"Put the key back, or say what becomes of it: `removed: [{{from: '{address}',"
-            " mode: forget}]` (or suspend, or destroy)."
+            f"If it has another name now: `moved: [{{from: '{address}', to: key.NAME}}]`. If it"
+            f" shall go: `removed: [{{from: '{address}', mode: forget}}]` (or suspend, or destroy)."
+            " Else put it back."
         )
         what = f"{address} is no longer declared, and it is protected"
     return Finding("KP-PLAN-006", Severity.ERROR, what, address, None, advice)

@@ -87,8 +87,8 @@ class Clients:
             raise RejectedError(
                 f"the endpoint of {service} cannot be used",
                 why=f"{error}.",
-                advice="Correct endpoint_url, AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_KMS: a URL begins"
-                " with https://, or with http:// on this machine.",
+                advice="Correct endpoint_url, AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_KMS: a URL"
+                " begins with https://, or with http:// on this machine.",
             ) from error
         _check_region(region, str(client.meta.endpoint_url))
         client.meta.events.register("before-parse", check_answer)

@@ -212,9 +212,9 @@ def _answered(error: Any, attempt: Attempt) -> ProviderError:
         return _unauthenticated(code, attempt, facts)
     if code in _DENIED:
         return _denied(attempt, text, facts)
-    if status >= 500 and text.startswith("<"):
+    if status >= 500 and code == str(status):  # without a code of AWS: a page of something else
         place = attempt.endpoint or "What answered"
-        return _lost(attempt, f"{place} answered with a page, as AWS does not ({status}).")
+        return _lost(attempt, f"{place} did not answer as AWS does (status {status}).", request_id)
     if status >= 500 and (attempt.creates or code not in _TRANSIENT):
         return _lost(
             attempt, f"{code or 'server error'} ({status}): {text}".rstrip(": "), request_id
@@ -251,6 +251,7 @@ def _throttled(attempt: Attempt, metadata: dict[str, Any]) -> ThrottledError:
         retry_after=float(wish) if wish.isdigit() else None,
         target=attempt.target,
         operation=attempt.call,
+        request_id=str(metadata.get("RequestId", "")),
     )
 
 

@@ -42,6 +42,12 @@ def test_a_mistake_in_the_configuration_is_an_error(keyplan: Run, stack: Path) -
     assert "error: " in result.err
 
 
+def test_an_option_that_belongs_before_the_command_is_told_so(keyplan: Run) -> None:
+    result = keyplan("plan", "--chdir", "elsewhere")
+    assert result.code == 64
+    assert "keyplan --chdir ..." in result.err
+
+
 @pytest.mark.parametrize(
     "argv",
     [

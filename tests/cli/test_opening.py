@@ -51,6 +51,7 @@ def test_an_empty_folder_is_explained(keyplan: Run, stack: Path) -> None:
     result = keyplan("plan")
     assert result.code == 1
     assert result.err.startswith("error: ")
+    assert stack.name in "".join(result.err.split())  # a dot says nobody where they are
 
 
 def test_commands_of_adapters_find_a_terminal_even_without_ours() -> None:

@@ -547,7 +547,8 @@ REMEDIES = {
     "KP-PLAN-003": "Find out who destroyed it. To go on: `removed` with `mode: forget`.",
     "KP-PLAN-004": "Write the state that it is in, and declare a successor key.",
     "KP-PLAN-005": "Choose another alias, or take it off that key first.",
-    "KP-PLAN-006": "Put the key back, or add a `removed` entry that says what becomes of it.",
+    "KP-PLAN-006": "Put the key back, or say what its name is now with `moved`, or what becomes of"
+    " it with `removed`.",
     "KP-PLAN-007": "Write `removed` with `mode: suspend`.",
     "KP-PLAN-008": "Declare the key under its new address only, or take the entry out.",
     "KP-PLAN-009": "Check the id, and that this is the provider where the key lives.",

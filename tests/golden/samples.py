@@ -171,8 +171,9 @@ def blocked() -> Plan:
                 "key.reports is no longer declared, and it is protected",
                 REPORTS,
                 None,
-                "Put the key back, or say what becomes of it:"
-                " `removed: [{from: 'key.reports', mode: forget}]` (or suspend, or destroy).",
+                "If it has another name now: `moved: [{from: 'key.reports', to: key.NAME}]`. If it"
+                " shall go: `removed: [{from: 'key.reports', mode: forget}]` (or suspend, or"
+                " destroy). Else put it back.",
             ),
         ),
     )

@@ -63,8 +63,9 @@ def test_state_written_at_the_same_serial_is_another_state() -> None:
 def test_another_stacks_plan_does_not_match() -> None:
     world = _with_keys("a")
     plan = replace(world.plan([_label("a")]), lineage="somebody else")
-    with pytest.raises(StalePlanError, match="does not match the given state"):
+    with pytest.raises(StalePlanError, match="does not match the given state") as caught:
         world.apply(plan)
+    assert "folder of its own stack" in caught.value.advice
     assert _untouched(world)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from keyplan.config.engine.operators import kind_of, to_text
 from keyplan.config.engine.run import Expression, Run, settle
 from keyplan.config.faults import ExpressionError, Fault
-from keyplan.config.report import suggest_or_list
+from keyplan.config.report import suggest, suggest_or_list
 from keyplan.config.scope import Lookup
 from keyplan.model.values import Unknown
 
@@ -53,6 +53,8 @@ class Name(Expression):
             advice = suggest_or_list(self.name, run.names, "Names that can be used here")
             if self.name == "self" and "this" in run.names:
                 advice = "Write `this`."
+            elif "key" in run.names and not suggest(self.name, run.names):
+                advice += f" What is declared has its kind before it, such as key.{self.name}."
             raise self.at(run).error(
                 "KP-EXPR-005",
                 f"{self.name} means nothing here",

@@ -123,8 +123,16 @@ def test_an_ended_session_is_no_identity(double: KmsDouble, connect: Connect) ->
 
 
 def test_a_service_that_is_not_there_is_transient(connect: Connect) -> None:
-    with pytest.raises(TransientError, match="cannot be reached"):
+    with pytest.raises(TransientError, match="cannot be reached") as caught:
         connect(endpoint_url="http://127.0.0.1:1").identify()
+    assert "keyplan mock aws" in caught.value.advice
+
+
+def test_a_profile_that_is_not_there_is_said_with_where_it_is_named(connect: Connect) -> None:
+    with pytest.raises(UnauthenticatedError) as caught:
+        connect(profile="prodd").identify()
+    assert "prodd" in caught.value.why
+    assert "AWS_PROFILE" in caught.value.advice
 
 
 def test_what_answers_and_is_not_aws_is_said_with_what_to_look_at(connect: Connect) -> None:

@@ -28,11 +28,11 @@ STRANGE = {
 
 
 class Stranger(ThreadingHTTPServer):
-    """Answers everything with 200 and the same."""
+    """Answers everything with the same."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.body = b""
+        self.body, self.status = b"", 200
         self.asked = 0
 
     @property
@@ -46,7 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self.server.asked += 1
-        self.send_response(200)
+        self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(self.server.body)))
         self.end_headers()
         self.wfile.write(self.server.body)
@@ -96,6 +96,15 @@ def test_a_read_is_asked_again_and_the_endpoint_named(
     assert stranger.asked == READ_TRIES
     assert f"{stranger.url} did not answer as AWS does" in caught.value.why
     assert "proxy" in caught.value.advice
+
+
+def test_of_a_page_with_a_status_of_failure_only_the_place_is_told(
+    stranger: Stranger, api: Api
+) -> None:
+    stranger.body, stranger.status = STRANGE["a page"], 502
+    with pytest.raises(TransientError, match="DescribeKey was lost") as caught:
+        READS["DescribeKey"](api)
+    assert caught.value.why == f"{stranger.url} did not answer as AWS does (status 502)."
 
 
 @pytest.mark.parametrize("kind", STRANGE)

@@ -496,3 +496,8 @@ def test_the_same_text_in_two_places_reports_each_place() -> None:
         assert (position.line, position.column) == (line, column)
         assert caught.value.diagnostic.snippet == file.line(line)
         assert str(caught.value).startswith(f"f.yaml:{line}:{column}: a number has no .y")
+
+
+def test_a_bare_name_is_told_to_have_its_kind_before_it(failure: Failure) -> None:
+    assert "such as key.root" in failure("root", key={}).advice
+    assert "such as" not in failure("keys", key={}).advice  # a near miss says it better

@@ -45,6 +45,7 @@ def test_absence_never_destroys_a_protected_key(bench: Bench) -> None:
     assert plan.steps == ()
     (finding,) = plan.findings
     assert "removed: [{from: 'key.s'" in finding.advice
+    assert "moved: [{from: 'key.s', to:" in finding.advice
 
 
 def test_protection_is_what_was_applied_not_what_the_file_says_now(bench: Bench) -> None:

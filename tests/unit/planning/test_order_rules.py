@@ -171,6 +171,7 @@ def test_an_alias_on_a_key_that_was_forgotten_says_where_it_points(bench: Bench)
     (finding,) = bench.plan(service("key.t", aliases=["live"])).findings
     assert finding.rule == "KP-PLAN-005"
     assert identifier in finding.summary
+    assert "keyplan import 'key.t'" in finding.advice
 
 
 def test_a_key_that_somebody_scheduled_is_rescued_before_it_changes(bench: Bench) -> None:
