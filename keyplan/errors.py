@@ -191,12 +191,19 @@ class ThrottledError(TransientError):
     error_class = "throttled"
 
     def __init__(
-        self, what: str, *, retry_after: float | None = None, target: str = "", operation: str = ""
+        self,
+        what: str,
+        *,
+        retry_after: float | None = None,
+        target: str = "",
+        operation: str = "",
+        request_id: str = "",
     ) -> None:
         super().__init__(
             what,
             target=target,
             operation=operation,
+            request_id=request_id,
             advice="Try again later, or lower --parallelism.",
         )
         self.retry_after = retry_after

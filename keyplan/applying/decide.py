@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from keyplan.applying.recognise import was_done
-from keyplan.errors import ProviderError
+from keyplan.errors import DeniedError, ProviderError
 from keyplan.model.observations import Observation
 from keyplan.model.operations import CreateKey, RemoteOperation, ReplicateKey, SetOwner
 from keyplan.sdk.capabilities import Finding
@@ -132,6 +132,8 @@ def _created(
 def _found(session: ProviderSession, token: str, *, trusted: bool) -> Verdict:
     try:
         key = session.find(token)
+    except DeniedError as error:
+        return _unclear(f"it cannot be looked for: {_refusal(error)}", final=True)
     except ProviderError as error:
         return _unclear(f"it cannot be looked for: {error.what}")
     return Verdict(done=False) if key is None else _yes(key.id, key if trusted else None)
@@ -143,6 +145,9 @@ def _reread(
     ids = {item.number: item.bindings.get(item.operation.target, "") for item in questions}
     try:
         keys = session.read([key_id for key_id in ids.values() if key_id])
+    except DeniedError as error:
+        why = f"the key cannot be read: {_refusal(error)}"
+        return {item.number: _unclear(why, final=True) for item in questions}
     except ProviderError as error:
         return {
             item.number: _unclear(f"the key cannot be read: {error.what}") for item in questions
@@ -158,6 +163,11 @@ def _reread(
             seen = key if trusted else None
             verdicts[question.number] = _yes(key_id, seen) if done else Verdict(done=False)
     return verdicts
+
+
+def _refusal(error: DeniedError) -> str:
+    """What is not allowed, and the permission that is missing: asking again changes neither."""
+    return ": ".join(part.rstrip(".") for part in (error.what, error.why) if part)
 
 
 def _why(key_id: str, key: Observation | None) -> str:

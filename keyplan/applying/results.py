@@ -13,6 +13,7 @@ from keyplan.applying.known import Known
 from keyplan.applying.order import Order
 from keyplan.applying.record import Recorder, explain
 from keyplan.applying.telling import Teller
+from keyplan.errors import KeyplanError, ProviderError
 from keyplan.plans.plan import Step
 from keyplan.plans.reports import ApplyEvent, EventKind, StepResult, StepStatus
 from keyplan.state.entries import StepFailed, StepSkipped, StepSucceeded, StepUndecided
@@ -74,8 +75,11 @@ class Results:
         else:
             status = StepStatus.FAILED
             self._recorder.add(StepFailed(step.number, kind, text))
-        self._found[step.number] = StepResult(step, status, kind, text, error.advice, seconds)
-        self.tell(EventKind.ERRORED, step, seconds, error_class=kind, message=text)
+        request = error.request_id if isinstance(error, ProviderError) else ""
+        self._found[step.number] = StepResult(
+            step, status, kind, text, error.advice, seconds, request
+        )
+        self.tell(EventKind.ERRORED, step, seconds, error=error)
 
     def skipped(self, number: int, why: str) -> None:
         """A step was never begun."""
@@ -96,7 +100,14 @@ class Results:
         ends = (StepStatus.FAILED, StepStatus.UNDECIDED)
         return [number for number, item in self._found.items() if item.status in ends]
 
-    def tell(self, kind: EventKind, step: Step, seconds: float = 0.0, **error: str) -> None:
+    def tell(
+        self,
+        kind: EventKind,
+        step: Step,
+        seconds: float = 0.0,
+        error: KeyplanError | None = None,
+    ) -> None:
         """Tell whoever watches what happens to a step."""
         done, total = len(self._found), len(self._steps)
-        self._teller.tell(ApplyEvent(kind, step, done, total, seconds, **error))
+        message = explain(error) if error else ""
+        self._teller.tell(ApplyEvent(kind, step, done, total, seconds, error, message))

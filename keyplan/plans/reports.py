@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from keyplan.errors import KeyplanError
 from keyplan.model.address import Address
 from keyplan.model.values import Value
 from keyplan.plans.plan import Counts, Step
@@ -22,7 +23,10 @@ class StepStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """One step and what became of it. `seconds` is how long the call took, retries included."""
+    """One step and what became of it. `seconds` is how long the call took, retries included.
+
+    `request_id` is the service's own reference of a call that failed, where it gave one.
+    """
 
     step: Step
     status: StepStatus
@@ -30,6 +34,7 @@ class StepResult:
     message: str = ""
     advice: str = ""
     seconds: float = 0.0
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +79,15 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApplyEvent:
-    """One moment of an apply. `done` and `total` count steps; `seconds` since the step began."""
+    """One moment of an apply. `done` and `total` count steps; `seconds` since the step began.
+
+    `error` is why the step failed, and `message` that in a line.
+    """
 
     kind: EventKind
     step: Step
     done: int
     total: int
     seconds: float = 0.0
-    error_class: str = ""
+    error: KeyplanError | None = None
     message: str = ""

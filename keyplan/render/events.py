@@ -23,6 +23,7 @@ from keyplan.plans.findings import Finding
 from keyplan.plans.plan import Counts, Plan, PlanMode, Step
 from keyplan.plans.recovery import Fate, RecoveryReport
 from keyplan.plans.reports import ApplyEvent, ApplyReport, EventKind, StepStatus
+from keyplan.plans.taken_back import not_undone
 from keyplan.render.diagnostics import diagnostic_lines
 from keyplan.render.errors import diagnostic_record, error_diagnostics, error_record
 from keyplan.render.recovery import nothing_open
@@ -147,7 +148,7 @@ class Events:
         level = "info"
         if event.kind is EventKind.ERRORED:
             level = "error"
-            hook["error"] = {"class": event.error_class, "what": event.message}
+            hook["error"] = error_record(event.error) if event.error else {}
         message = f"{step.address}: {step.call} {words[event.kind]}"
         type_ = event.kind.value
         if operation == "rollback":
@@ -186,7 +187,10 @@ class Events:
             rollback=rollback.run,
             done=_addresses(failed, StepStatus.SUCCEEDED),
             undone=_addresses(rollback, StepStatus.SUCCEEDED),
-            not_undone=_addresses(rollback, StepStatus.FAILED, StepStatus.SKIPPED),
+            not_undone=[
+                {"address": str(item.step.address), "call": item.step.call, "why": item.why}
+                for item in not_undone(failed, rollback)
+            ],
             not_started=_addresses(failed, StepStatus.SKIPPED),
         )
 

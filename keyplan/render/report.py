@@ -80,7 +80,8 @@ def _result(result: StepResult) -> list[str]:
     word = "failed" if result.status is StepStatus.FAILED else "UNDECIDED"
     head = paragraph(f"{word}: step {step.number}, {step.call} on {step.address}", 0, 2)
     lines = with_right(head, f"({result.error_class})" if result.error_class else "")
-    for text in (result.message, result.advice):
+    request = f"Request {result.request_id}." if result.request_id else ""
+    for text in (result.message, request, result.advice):
         if text:
             lines += [line for part in text.split("\n") for line in paragraph(part, 2)]
     return lines

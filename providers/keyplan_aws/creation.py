@@ -42,7 +42,7 @@ def _existing(api: Api, work: Work, token: str) -> str | None:
     try:
         return tagged_with(work, token)
     except (DeniedError, RejectedError):
-        return search(api, token)
+        return search(api, token, work)
 
 
 def _request(operation: CreateKey) -> dict[str, Any]:

@@ -37,9 +37,12 @@ def tagged_with(work: Work, token: str) -> str | None:
     return arns[0] if arns else None
 
 
-def search(api: Api, token: str) -> str | None:
-    """The ARN of the key that carries a token, looked for until it is certain."""
-    work = api.work(token)
+def search(api: Api, token: str, work: Work | None = None) -> str | None:
+    """The ARN of the key that carries a token, looked for until it is certain.
+
+    `work` is on behalf of the key that is looked for, where that is known.
+    """
+    work = work or api.work()
     try:
         found = tagged_with(work, token)
         if found is not None:

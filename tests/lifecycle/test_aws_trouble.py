@@ -18,8 +18,12 @@ from keyplan.cli.terminal import Terminal
 from keyplan.diagnostics import Severity
 from keyplan.errors import BlockedPlanError, DeniedError, StalePlanError, UnauthenticatedError
 from keyplan.plans.changes import DriftResponse
+from keyplan.plans.reports import ApplyEvent, EventKind, StepStatus
+from keyplan.render.events import Events
+from keyplan.render.report import apply_text
 from keyplan_aws import manifest
 from tests.aws_double import Identity, KmsDouble
+from tests.aws_double.faults import Fault
 from tests.lifecycle.aws_stacks import CHANGES
 from tests.lifecycle.aws_world import AwsWorld, aws_world, document, failures, key
 from tests.lifecycle.undoing import EVERYTHING
@@ -141,6 +145,42 @@ def test_what_may_not_be_done_names_the_permission(world: AwsWorld) -> None:
     assert world.key("key.a").description == "other"
     world.double.faults.clear()
     world.settled(stack(policies=["policy.ceremony"], description="other"))
+
+
+def test_a_failed_step_carries_the_request_by_which_aws_knows_it(world: AwsWorld) -> None:
+    world.settled(stack())
+    world.double.faults.deny("TagResource")
+    events: list[ApplyEvent] = []
+    plan = world.planned(stack(labels={"team": "other"}))
+    report = world.apply(plan, allowed=EVERYTHING, observer=events.append)
+    (failed,) = report.with_status(StepStatus.FAILED)
+    assert failed.request_id
+    assert f"Request {failed.request_id}." in apply_text(report)
+    (event,) = [item for item in events if item.kind is EventKind.ERRORED]
+    line = json.loads(Events(world.clock.now).apply_event(event))
+    assert line["hook"]["error"]["request_id"] == failed.request_id
+    assert line["hook"]["error"]["advice"]
+
+
+def test_a_search_that_is_not_allowed_is_given_up_at_once(world: AwsWorld) -> None:
+    world.double.faults.lose_answer("CreateKey")
+    denied = Fault(denies=True)
+    world.double.faults.plan("GetResources", denied, on=2, times=99)
+    world.double.faults.plan("ListKeys", denied, on=1, times=99)
+    began = world.clock.monotonic()
+    report = world.apply(world.planned(stack()), allowed=EVERYTHING)
+    waited = world.clock.monotonic() - began
+    (lost,) = report.with_status(StepStatus.UNDECIDED)
+    assert "The permission kms:ListKeys is missing" in lost.message
+    assert (world.double.calls.count("ListKeys"), waited) == (1, 0)
+    assert report.open_run
+
+
+def test_a_search_before_a_create_names_the_key_and_no_token(world: AwsWorld) -> None:
+    world.double.faults.deny("GetResources")
+    world.double.faults.deny("ListKeys")
+    (said,) = failures(world.apply(world.planned(stack()), allowed=EVERYTHING))
+    assert "denied key.a: ListKeys is not allowed" in said
 
 
 # -- who and where -----------------------------------------------------------------------

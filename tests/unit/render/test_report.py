@@ -6,9 +6,10 @@ import json
 from dataclasses import replace
 from datetime import datetime
 
-from keyplan.errors import BusyError
+from keyplan.errors import BusyError, DeniedError
 from keyplan.plans.plan import Counts
 from keyplan.plans.reports import ApplyEvent, ApplyReport, EventKind, StepResult, StepStatus
+from keyplan.render.errors import error_record
 from keyplan.render.events import Events
 from keyplan.render.report import apply_text
 from tests.golden import samples
@@ -103,14 +104,23 @@ def test_a_refresh_streams_no_planned_change() -> None:
 
 
 def test_apply_events_carry_resource_action_and_progress() -> None:
-    event = ApplyEvent(EventKind.ERRORED, STEPS[0], 1, 5, 0.5, "denied", "access denied")
+    error = DeniedError(
+        "it is not allowed",
+        target="key.root",
+        why="The permission x is missing.",
+        advice="Allow x.",
+        operation="CreateKey",
+        request_id="r-1",
+    )
+    event = ApplyEvent(EventKind.ERRORED, STEPS[0], 1, 5, 0.5, error, "access denied")
     (line,) = _lines([Events(_clock).apply_event(event)])
     assert (line["type"], line["@level"]) == ("apply_errored", "error")
     hook = line["hook"]
     assert isinstance(hook, dict)
     assert hook["action"] == "create"
     assert hook["resource"]["addr"] == "key.root"
-    assert hook["error"] == {"class": "denied", "what": "access denied"}
+    assert hook["error"] == error_record(error)
+    assert hook["error"]["request_id"] == "r-1"
 
 
 def test_an_error_is_a_diagnostic_with_its_class() -> None:
