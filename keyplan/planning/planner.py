@@ -219,7 +219,7 @@ def _gather(
         *uncompiled,
         *accepted_gaps(declared),
         *unhonoured(declared),
-        *unreadable(_providers(inputs), world.live, plugins),
+        *unreadable(_providers(inputs), world.live, plugins, wanted, state.resources),
         *hidden(_providers(inputs), world.hidden),
         *idle(declared, state.resources, world.live),
         *doubts(wanted, state.resources, world.live, inputs.view),

@@ -45,7 +45,8 @@ def state_moves(
     declared = wanted.get("state")
     now_in = live.state
     if declared is None:
-        if now_in is KeyState.SUSPENDED and resource.phase is not Phase.LIVE:
+        on_its_way = resource.phase is not Phase.LIVE or live.deletion_at is not None
+        if now_in is KeyState.SUSPENDED and on_its_way:
             return [], [], ("it stays suspended; write `state: active` to enable it",)
         return [], [], ()
     target = KeyState(str(declared))

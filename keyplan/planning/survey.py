@@ -24,13 +24,14 @@ from keyplan.planning.refresh import refresh
 from keyplan.planning.remediating import suspect
 from keyplan.plans.changes import DriftItem, DriftKind, DriftResponse
 from keyplan.plans.drift import Drifted, DriftReport, Repair, Respelt
+from keyplan.plans.findings import IDLE, UNREADABLE
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan, Step
 from keyplan.session.session import ProviderSession
 from keyplan.state.model import State, StateSnapshot
 
-SEEING = frozenset({"KP-PLAN-015", "KP-PLAN-018"})
-"""Findings about what could not be seen, or is not what it seems."""
+SEEING = frozenset({UNREADABLE, "KP-PLAN-018", IDLE})
+"""Findings about what could not be seen, is not what it seems, or does not work."""
 
 _LEFT = {
     DriftResponse.IGNORE: "lifecycle.ignore_changes names it",
@@ -83,6 +84,7 @@ def survey(
         now=plan.now,
         providers=tuple(sorted(sessions)),
         keys=len(state.resources),
+        hidden=len(world.hidden),
         read=sum(address in world.live for address in state.resources),
         drifted=tuple(_entries(plan, remedy, state)),
         strays=strays.found if unmanaged else None,

@@ -19,8 +19,9 @@ from keyplan.model.keys import KeyState
 from keyplan.model.observations import Observation
 from keyplan.model.resources import DesiredKey, Manage
 from keyplan.planning.compare import ignored
+from keyplan.planning.wanted import Wanted
 from keyplan.plans.changes import AttributeChange
-from keyplan.plans.findings import Finding
+from keyplan.plans.findings import IDLE, UNREADABLE, Finding
 from keyplan.sdk.provider import Plugin
 from keyplan.state.model import Phase, ResourceState
 
@@ -32,10 +33,13 @@ def unreadable(
     providers: Mapping[Address, str],
     live: Mapping[Address, Observation],
     plugins: Mapping[str, Plugin],
+    wanted: Mapping[Address, Wanted],
+    resources: Mapping[Address, ResourceState],
 ) -> Iterator[Finding]:
-    """A note for each provider and attribute that cannot be read on some keys.
+    """What is said of each provider and attribute that cannot be read on some keys.
 
-    `providers` are the instances of the keys that the plan looks at.
+    `providers` are the instances of the keys that the plan looks at. To be blind for what
+    is declared or was applied is a warning.
     """
     found: dict[tuple[str, str], list[Address]] = {}
     for address in sorted(providers.keys() & live.keys()):
@@ -46,9 +50,12 @@ def unreadable(
         needed = [item.name for item in plugins[provider].permissions() if name in item.reads]
         keys = "1 key" if len(addresses) == 1 else f"{len(addresses)} keys"
         missing = f": {', '.join(needed)}" if needed else ""
+        blind = any(
+            name in _cared_for(wanted.get(address), resources.get(address)) for address in addresses
+        )
         yield Finding(
-            "KP-PLAN-015",
-            Severity.NOTE,
+            UNREADABLE,
+            Severity.WARNING if blind else Severity.NOTE,
             f"{name} of {keys} on {provider} cannot be read{missing}",
             addresses[0],
             None,
@@ -56,12 +63,19 @@ def unreadable(
         )
 
 
+def _cared_for(wanted: Wanted | None, resource: ResourceState | None) -> frozenset[str]:
+    """The attributes of a key that are declared, or were applied."""
+    declared = wanted.attributes.keys() if wanted else frozenset[str]()
+    applied = resource.managed if resource else frozenset[str]()
+    return frozenset({*declared, *(path.partition(":")[0] for path in applied)})
+
+
 def hidden(chosen: Iterable[Address], refusals: Mapping[Address, DeniedError]) -> Iterator[Finding]:
     """An error for each key of which nothing may be read: what it is now, nobody can tell."""
     for address in sorted(set(chosen) & refusals.keys()):
         refusal = refusals[address]
         yield Finding(
-            "KP-PLAN-015",
+            UNREADABLE,
             Severity.ERROR,
             f"{address} cannot be read: {refusal.why or refusal.what}".rstrip("."),
             address,
@@ -75,9 +89,10 @@ def idle(
     resources: Mapping[Address, ResourceState],
     live: Mapping[Address, Observation],
 ) -> Iterator[Finding]:
-    """A note on keys that are suspended while nothing declares in which state they are.
+    """A warning of keys that are suspended while nothing declares in which state they are.
 
-    A rollback leaves such keys: applying the corrected declaration does not enable them.
+    A rollback leaves such keys, and the rescue of one that somebody would have destroyed:
+    applying the declaration does not enable them.
     """
     found = [
         key
@@ -94,12 +109,13 @@ def idle(
         first, others = found[0], len(found) - 1
         which = f"{first.address} and {others} more are" if others else f"{first.address} is"
         yield Finding(
-            "KP-PLAN-020",
-            Severity.NOTE,
+            IDLE,
+            Severity.WARNING,
             f"{which} suspended, and nobody can use {'them' if others else 'it'}",
             first.address,
             first.position(),
-            "No `state` is declared, so this stays. Write `state: active` to enable a key.",
+            "No `state` is declared, so this stays. Write `state: active` to enable a key, or"
+            " `state: suspended` to say that it is meant so.",
         )
 
 
@@ -113,7 +129,7 @@ def overwrites(
     names = {change.path.partition(":")[0] for change in changes}
     for name in sorted(names & live.unreadable - resource.attributes.keys()):
         yield Finding(
-            "KP-PLAN-015",
+            UNREADABLE,
             Severity.ERROR,
             f"{name} of {key.address} cannot be read, and would be overwritten unseen",
             key.address,

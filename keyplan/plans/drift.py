@@ -19,7 +19,7 @@ from keyplan.model.address import Address
 from keyplan.model.canonical import digest
 from keyplan.model.inverses import Grade
 from keyplan.plans.changes import DriftItem, DriftKind
-from keyplan.plans.findings import Finding
+from keyplan.plans.findings import IDLE, Finding, blind_spots
 
 LEVELS: Final[Mapping[DriftKind, Severity]] = MappingProxyType(
     {
@@ -110,7 +110,8 @@ class Respelt:
 class DriftReport:
     """A whole check.
 
-    `keys` is how many the state has and `read` how many were there. `strays` are `None`
+    `keys` is how many the state has and `read` how many were there; of `hidden` nothing at
+    all could be read. `strays` are `None`
     where nobody asked for keys that are not managed. `findings` say what could not be seen.
     `blocked` is the first finding that forbids `keyplan apply` at present. `complete` is
     false when `--target` or `--exclude` left something out.
@@ -125,6 +126,7 @@ class DriftReport:
     providers: tuple[str, ...]
     keys: int
     read: int
+    hidden: int = 0
     drifted: tuple[Drifted, ...] = ()
     strays: tuple[Stray, ...] | None = None
     of_other_stacks: int = 0
@@ -138,6 +140,23 @@ class DriftReport:
     def found(self) -> bool:
         """Whether there is anything for exit code 2."""
         return bool(self.drifted or self.strays)
+
+    @property
+    def exit_code(self) -> int:
+        """2 with drift; 1 where none was found and there are keys that nobody could look at."""
+        if self.found:
+            return 2
+        return 1 if self.hidden else 0
+
+    @cached_property
+    def unreadable(self) -> int:
+        """How many attributes that are declared or were applied could not be read."""
+        return blind_spots(self.findings)
+
+    @cached_property
+    def idle(self) -> str:
+        """Which keys are suspended while nothing will enable them; empty for none."""
+        return next((item.summary for item in self.findings if item.rule == IDLE), "")
 
     @cached_property
     def drifted_keys(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,6 +11,12 @@ from keyplan.model.address import Address
 
 CALLER_OUT = "KP-LOCK-004"
 """The rule that whoever applies a policy can set it again."""
+
+UNREADABLE = "KP-PLAN-015"
+"""The rule about what cannot be read."""
+
+IDLE = "KP-PLAN-020"
+"""The rule about keys that are suspended and stay so."""
 
 
 class BrakeName(StrEnum):
@@ -43,6 +50,11 @@ class Finding:
     def released_by(self) -> BrakeName | None:
         """The brake that lets a plan be applied in spite of it; most errors have none."""
         return BrakeName.LOCKOUT if self.rule == CALLER_OUT else None
+
+
+def blind_spots(findings: Iterable[Finding]) -> int:
+    """How many attributes of a provider cannot be read, of those that somebody cares for."""
+    return sum(item.rule == UNREADABLE and item.level is Severity.WARNING for item in findings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,13 @@ an attribute that keyplan does not manage is said to have changed and is never t
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from keyplan.model.address import Address
+from keyplan.model.keys import KeyState
 from keyplan.model.values import Value
 from keyplan.plans.changes import DriftItem, DriftKind, DriftResponse
 from keyplan.plans.drift import Drifted
@@ -17,11 +20,21 @@ from keyplan.plans.plan import PlanMode
 from keyplan.render.attributes import COLUMN, INDENT, explained
 from keyplan.render.explain import Explainer
 from keyplan.render.fold import fold
-from keyplan.render.layout import clean, count, entry, paragraph, with_right
+from keyplan.render.layout import clean, count, entry, listed, paragraph, with_right
 from keyplan.render.values import attribute_text, grant_text, is_long, policy_change, text_of
 from keyplan.render.view import PlanView
 from keyplan.render.words import RESPONSES, place
 
+_FIRST = ("policy", "grants", "state")
+_WRITTEN = frozenset({"description", "expires_at", "exportable", "labels", "state"})
+"""Attributes whose value the language takes on one line."""
+
+_STATES = (KeyState.ACTIVE, KeyState.SUSPENDED, KeyState.DEACTIVATED, KeyState.COMPROMISED)
+_PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_./@+ -]*[A-Za-z0-9_./@+-])?|\d{4}-\d\d-\d\dT[\d:]+Z")
+"""Texts that YAML has as they are, on one line and for no template, and instants."""
+
+_NAME = re.compile(r"(?!(?:true|false|yes|no|on|off|y|n|null)$)[a-z][a-z0-9_-]*")
+_NONE = frozenset({"none", "null", "Null", "NULL"})
 _SEVERITY = {kind: number for number, kind in enumerate(DriftKind)}
 
 
@@ -79,15 +92,39 @@ def drift_headline(key: DriftedKey) -> str:
     name = item.path.partition(":")[0]
     if item.kind is DriftKind.VANISHED:
         return f"{key.address} is gone"
+    if scheduled(item):
+        return f"somebody scheduled the deletion of {key.address}"
     if item.path == "state":
         return f"{key.address} became {text_of(item.live)}"
     if item.note and len(key.items) == 1:
         return f"{key.address}: {item.note}"
     if len(key.items) > 1:
-        return f"{key.address}: {count(len(key.items), 'attribute')} changed, {name} among them"
+        worst = [one for one in key.items if one.kind is item.kind]
+        names = dict.fromkeys(one.path.partition(":")[0] for one in worst)
+        return (
+            f"{key.address}: {count(len(key.items), 'attribute')} changed,"
+            f" {item.kind.value} by {listed(sorted(names, key=_weight))}"
+        )
     if item.kind in (DriftKind.ACCESS_WIDENED, DriftKind.ACCESS_NARROWED):
         return f"{key.address}: {item.kind.value}, {name} changed"
     return f"{key.address}: {name} changed"
+
+
+def _weight(name: str) -> tuple[int, str]:
+    """Who may do what comes before what a key is called."""
+    return (_FIRST.index(name) if name in _FIRST else len(_FIRST), name)
+
+
+def scheduled(item: DriftItem) -> bool:
+    """Whether somebody scheduled the key's deletion."""
+    return item.path == "deletion_at" and item.live is not None
+
+
+def rescue_words(view: PlanView, address: Address) -> str:
+    """What becomes of a key whose deletion this plan cancels."""
+    if address in view.enabled:
+        return "cancels that and enables it"
+    return "cancels that; it stays suspended: write `state: active` to enable it"
 
 
 def _likeness(key: DriftedKey) -> str:
@@ -104,6 +141,8 @@ def _key_lines(view: PlanView, key: DriftedKey) -> list[str]:
     for response in answers:
         of_it = [item for item in key.items if item.response is response]
         what = RESPONSES[response]
+        if response is DriftResponse.REVERT and scheduled(of_it[0]):
+            what = rescue_words(view, key.address)
         if len(answers) > 1:
             names = ", ".join(dict.fromkeys(item.path.partition(":")[0] for item in of_it))
             what = f"{what}: {names}"
@@ -171,20 +210,33 @@ def is_version(item: DriftItem) -> bool:
 
 
 def _keep(item: DriftItem) -> list[str]:
+    words = keep_words(item)
+    return with_right(entry(INDENT, "to keep it", words), place(item.position)) if words else []
+
+
+def keep_words(item: DriftItem) -> str:
+    """What to write so that what is there now stays; empty where nothing keeps it."""
+    if item.path == "mark":
+        return ""
+    if item.path == "deletion_at":
+        entry_ = f"`removed: [{{from: '{item.address}', mode: destroy}}]`"
+        return f"take the key out and write {entry_}" if item.live else ""
     text = declaration(item.path, item.live)
-    words = f"write `{text}`" if text else "declare what is there now"
-    return with_right(entry(INDENT, "to keep it", words), place(item.position))
+    return f"write `{text}`" if text else "declare what is there now"
 
 
 def declaration(path: str, value: Value) -> str:
     """How the language writes a value, `state: suspended`; empty if that takes more than a line."""
     name, _, element = path.partition(":")
-    if name in ("policy", "grants") or is_long(value) or isinstance(value, list | dict):
+    if name not in _WRITTEN or is_long(value) or isinstance(value, list | dict):
+        return ""
+    if name == "state" and value not in _STATES:
         return ""
     text = "none" if value is None else text_of(value)
-    if not element:
-        return f"{name}: {text}"
-    return f"{name}: {{{element}: {text}}}" if name == "labels" else ""
+    if isinstance(value, str) and (not _PLAIN.fullmatch(value) or value in _NONE):
+        text = json.dumps(value.replace("${", "$${").replace("%{", "%%{"), ensure_ascii=False)
+    key = element if _NAME.fullmatch(element) else json.dumps(element, ensure_ascii=False)
+    return f"{name}: {{{key}: {text}}}" if element else f"{name}: {text}"
 
 
 def mode_title(mode: PlanMode) -> str:

@@ -16,6 +16,8 @@ from keyplan.render.drift_report import keep_text
 
 FORMAT_VERSION: Final = "1.0"
 
+_OUTCOMES: Final = {0: "none", 1: "unknown", 2: "drift"}
+
 
 def drift_document(report: DriftReport) -> dict[str, Any]:
     """The whole report."""
@@ -27,11 +29,17 @@ def drift_document(report: DriftReport) -> dict[str, Any]:
         "store": report.store,
         "lineage": report.lineage,
         "serial": report.serial,
-        "exit_code": 2 if report.found else 0,
-        "outcome": "drift" if report.found else "none",
+        "exit_code": report.exit_code,
+        "outcome": _OUTCOMES[report.exit_code],
         "complete": report.complete,
         "digest": report.digest,
-        "keys": {"known": report.keys, "read": report.read, "drifted": report.drifted_keys},
+        "keys": {
+            "known": report.keys,
+            "read": report.read,
+            "hidden": report.hidden,
+            "drifted": report.drifted_keys,
+        },
+        "unreadable": report.unreadable,
         "counts": {kind.value: number for kind, number in report.counts.items()},
         "items": [_item(entry) for entry in report.drifted],
         "unmanaged": None if report.strays is None else [_stray(one) for one in report.strays],

@@ -13,10 +13,10 @@ from keyplan.model.inverses import Grade
 from keyplan.model.timing import format_date
 from keyplan.plans.changes import DriftItem, DriftKind, DriftResponse
 from keyplan.plans.drift import Drifted, DriftReport, Repair, Stray
-from keyplan.render.drift import changed_lines, declaration, drifted_groups, is_version
+from keyplan.render.drift import changed_lines, drifted_groups, is_version, keep_words
 from keyplan.render.explain import Explainer
 from keyplan.render.fold import fold
-from keyplan.render.layout import clean, count, entry, listed, paragraph, with_right
+from keyplan.render.layout import as_far, clean, count, entry, listed, paragraph, with_right
 from keyplan.render.values import attribute_text, grant_text, is_long
 from keyplan.render.words import place
 
@@ -124,12 +124,8 @@ def keep_text(item: DriftItem) -> str:
     if item.kind is DriftKind.VANISHED:
         return f"`removed: [{{from: '{item.address}', mode: forget}}]` lets it go"
     match item.response:
-        case DriftResponse.REVERT | DriftResponse.REPORT if item.path not in (
-            "deletion_at",
-            "mark",
-        ):
-            text = declaration(item.path, item.live)
-            return f"write `{text}`" if text else "declare what is there now"
+        case DriftResponse.REVERT | DriftResponse.REPORT:
+            return keep_words(item)
         case DriftResponse.LEAVE | DriftResponse.IGNORE | DriftResponse.OBSERVE:
             ends = item.kind is DriftKind.DESTRUCTIVE and not is_version(item)
             taken = not ends and item.path != "deletion_at"
@@ -249,10 +245,12 @@ def verdict(report: DriftReport) -> Iterator[str]:
         ]
         found = count(len(report.drifted), "deviation")
         yield f"Drift: {found} on {count(report.drifted_keys, 'key')}: {listed(classes)}."
-    elif not report.complete:
-        yield "No drift in what was looked at."
     else:
-        yield f"No drift. The {count(report.keys, 'key')} of the state are as keyplan left them."
+        yield _no_drift(report)
+    if report.hidden:
+        yield f"Nothing of {count(report.hidden, 'key')} can be read, so nobody knows."
+    elif report.unreadable and (report.drifted or report.idle or not report.complete):
+        yield f"{count(report.unreadable, 'attribute')} could not be read."
     if report.strays is not None:
         text = f"Unmanaged: {count(len(report.strays), 'key')}."
         if report.of_other_stacks:
@@ -262,6 +260,16 @@ def verdict(report: DriftReport) -> Iterator[str]:
         yield text
     if report.blocked and report.drifted:
         yield f"keyplan apply is blocked at present: {report.blocked}"
+
+
+def _no_drift(report: DriftReport) -> str:
+    if report.idle:
+        return f"No drift, but {report.idle}."
+    if report.hidden or not report.complete:
+        return "No drift in what was looked at."
+    are, them = ("is", "it") if report.keys == 1 else ("are", "them")
+    text = f"No drift. The {count(report.keys, 'key')} of the state {are} as keyplan left {them}"
+    return f"{text}{as_far(report.unreadable)}."
 
 
 def _next(report: DriftReport) -> list[str]:

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from keyplan.model.timing import format_date
 from keyplan.plans.changes import DriftResponse
-from keyplan.render.drift import drift_headline, drifted_keys, mode_title
+from keyplan.plans.findings import blind_spots
+from keyplan.render.drift import (
+    drift_headline,
+    drifted_keys,
+    mode_title,
+    rescue_words,
+    scheduled,
+)
 from keyplan.render.layout import RIGHT, clean, count, entry, listed, paragraph, with_right, wrap
 from keyplan.render.view import PlanView
 from keyplan.render.words import irreversible_text
@@ -75,7 +82,9 @@ def _looked(view: PlanView) -> str:
         if plan.keys and not plan.read:
             text = f"Looked for {keys}{took}, {moment}: none exists yet."
         if not plan.drift:
-            text += " No drift."
+            text += (
+                " No drift in what could be read." if blind_spots(plan.findings) else " No drift."
+            )
     if not plan.complete:
         text += " Incomplete: --target or --exclude left something out."
     if plan.observe:
@@ -123,6 +132,8 @@ def _drift(view: PlanView) -> list[str]:
     lines: list[str] = []
     for key in keys if len(keys) <= _LINES else keys[: _LINES - 1]:
         text = f"{drift_headline(key)}; {_DRIFT_WORDS[key.worst.response]}"
+        if key.worst.response is DriftResponse.REVERT and scheduled(key.worst):
+            text = f"{drift_headline(key)}; this plan {rescue_words(view, key.address)}"
         lines += _line("DRIFT", text)
     if len(keys) > _LINES:
         lines += _line("DRIFT", f"{count(len(keys) - _LINES + 1, 'more key')}, see Drift")

@@ -133,6 +133,13 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def as_far(unreadable: int) -> str:
+    """What a closing sentence adds where something could not be seen; else nothing."""
+    if not unreadable:
+        return ""
+    return f", as far as they could be read: {count(unreadable, 'attribute')} could not"
+
+
 def command(parts: Sequence[str], indent: int = 0) -> list[str]:
     """A command to copy: wrapped between arguments with a trailing backslash, never inside one."""
     lines: list[str] = []

@@ -47,6 +47,16 @@ def drift_metrics(report: DriftReport, *, seconds: float) -> str:
         [
             *_metric("keyplan_drift_items", "Deviations by provider and class.", items),
             *_metric("keyplan_drift_keys", "Keys that drifted.", [(only, report.drifted_keys)]),
+            *_metric(
+                "keyplan_drift_unreadable",
+                "Attributes that are declared or were applied and cannot be read.",
+                [(only, report.unreadable)],
+            ),
+            *_metric(
+                "keyplan_drift_hidden_keys",
+                "Keys of which nothing can be read.",
+                [(only, report.hidden)],
+            ),
             *_metric("keyplan_keys", "Keys in the state.", [(only, report.keys)]),
             *_metric(
                 "keyplan_drift_last_run_duration_seconds",

@@ -158,7 +158,7 @@ def _invocation(report: DriftReport, beyond: int) -> dict[str, Any]:
         told.append({"level": "warning", "message": {"text": f"{beyond} more results left out"}})
     return {
         "executionSuccessful": True,
-        "exitCode": 2 if report.found else 0,
+        "exitCode": report.exit_code,
         "endTimeUtc": f"{report.now:%Y-%m-%dT%H:%M:%SZ}",
         "toolExecutionNotifications": told,
     }

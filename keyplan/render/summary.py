@@ -12,11 +12,11 @@ import shlex
 from keyplan.model.canonical import short
 from keyplan.model.timing import format_date
 from keyplan.plans.changes import Action
-from keyplan.plans.findings import Brake, BrakeName
+from keyplan.plans.findings import Brake, BrakeName, blind_spots
 from keyplan.plans.plan import Counts, Plan, PlanMode
 from keyplan.render.drift import drifted_keys
 from keyplan.render.findings import findings_count
-from keyplan.render.layout import command, count, entry, listed, paragraph
+from keyplan.render.layout import as_far, command, count, entry, listed, paragraph
 from keyplan.render.values import text_of
 from keyplan.render.view import PlanView
 
@@ -91,7 +91,8 @@ def result_lines(view: PlanView) -> list[str]:
         case PlanMode.REFRESH_ONLY:
             return ["No changes. The keys are as keyplan left them."]
         case PlanMode.NORMAL:
-            return [NO_CHANGES]
+            seen = as_far(blind_spots(plan.findings))
+            return paragraph(f"{NO_CHANGES.removesuffix('.')}{seen}.")
 
 
 def _only_state(view: PlanView) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from keyplan.model.address import Address
+from keyplan.model.keys import KeyState
+from keyplan.model.operations import ChangeState
 from keyplan.model.values import Value
 from keyplan.plans.changes import Action, Due, ResourceChange
 from keyplan.plans.plan import Plan, Step
@@ -40,6 +42,16 @@ class PlanView:
     def steps(self) -> Mapping[int, Step]:
         """The steps by number."""
         return {step.number: step for step in self.plan.steps}
+
+    @cached_property
+    def enabled(self) -> frozenset[Address]:
+        """The keys that this plan enables."""
+        moves = (step.operation for step in self.plan.steps)
+        return frozenset(
+            move.target
+            for move in moves
+            if isinstance(move, ChangeState) and move.after is KeyState.ACTIVE
+        )
 
     @cached_property
     def created(self) -> frozenset[Address]:

@@ -113,10 +113,10 @@ def test_a_suspended_key_that_nothing_will_enable_is_said(bench: Bench) -> None:
     bench.perform(bench.plan(some(), some("key.b", state="suspended")))
     alone = bench.plan(some(), some("key.b", state="suspended"))
     assert said(alone) == [
-        ("KP-PLAN-020", "note", "key.a is suspended, and nobody can use it"),
+        ("KP-PLAN-020", "warning", "key.a is suspended, and nobody can use it"),
     ]
     both = bench.plan(some(), some("key.b"))
     assert said(both) == [
-        ("KP-PLAN-020", "note", "key.a and 1 more are suspended, and nobody can use them"),
+        ("KP-PLAN-020", "warning", "key.a and 1 more are suspended, and nobody can use them"),
     ]
     assert said(bench.plan(some(state="active"), some("key.b", state="suspended"))) == []

@@ -32,6 +32,8 @@ def test_there_is_a_sample_for_each_class_of_each_provider(stack: str) -> None:
     rest = {name: value for (name, labels), value in found.items() if labels == of(stack)}
     assert rest == {
         "keyplan_drift_keys": 1,
+        "keyplan_drift_unreadable": 0,
+        "keyplan_drift_hidden_keys": 0,
         "keyplan_keys": 5,
         "keyplan_drift_last_run_success": 1,
         "keyplan_drift_last_run_timestamp_seconds": NOON.timestamp(),
