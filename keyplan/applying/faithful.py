@@ -18,6 +18,7 @@ from keyplan.applying.preflight import check_allowed
 from keyplan.errors import PlanFileError
 from keyplan.model.inverses import inverse_of
 from keyplan.model.operations import RemoteOperation, bypasses, is_remote
+from keyplan.model.values import has_unknown
 from keyplan.plans.plan import Plan, Step
 from keyplan.plans.ways_back import way_back
 from keyplan.rules.lockout import locks_out_caller, policies_put
@@ -86,6 +87,8 @@ def _what_is_wrong_with_policy(operation: RemoteOperation, session: ProviderSess
     """
     caller = session.identity.principal
     for policy in policies_put(operation):
+        if has_unknown(policy):  # what is judged here would not be what is put
+            return "Its policy is not known yet, and no plan that keyplan makes has such a one."
         review = session.located.review_policy(policy, caller)
         if review is not None and not review.administrators:
             return "Nobody surely could set the policy again after it, which no brake lifts."

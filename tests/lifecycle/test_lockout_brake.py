@@ -15,6 +15,7 @@ from keyplan.cli.terminal import Terminal
 from keyplan.errors import BlockedPlanError, PlanFileError
 from keyplan.model.inverses import Grade
 from keyplan.model.operations import PutPolicy, bypasses
+from keyplan.model.values import Unknown
 from keyplan.plans.findings import BrakeName
 from keyplan.plans.plan import Plan
 from keyplan.plans.ways_back import way_back
@@ -80,6 +81,16 @@ FORBIDDEN = {
     "Resource": "*",
     "Condition": {"Bool": {"kms:BypassPolicyLockoutSafetyCheck": "true"}},
 }
+
+DENIES_LATER: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": person}, "Action": "kms:*", "Resource": "*"}
+        for person in ("111122223333", Identity().arn)
+    ]
+    + [{"Effect": "Deny", "Principal": Unknown(("*",)), "Action": "kms:*", "Resource": "*"}],
+}
+"""A policy that reads as if nobody was denied anything, until its last part is resolved."""
 
 DELEGATED = document({"a": key(policies=["policy.plain"])})
 DELEGATED["policy"]["plain"] = {
@@ -285,6 +296,7 @@ FORGERIES: dict[str, tuple[str, dict[str, Any]]] = {
     "the bypass is put in": ("", {"bypass": True}),
     "nobody is left": ("a", {"after": NOBODY}),
     "nobody is left, and that is bypassed": ("a", {"after": NOBODY, "bypass": True}),
+    "whom it denies is known only when it is put": ("", {"after": DENIES_LATER}),
 }
 
 
