@@ -34,6 +34,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_./@+ -]*[A-Za-z0-9_./@+-])?|\d{4}
 """Texts that YAML has as they are, on one line and for no template, and instants."""
 
 _NAME = re.compile(r"(?!(?:true|false|yes|no|on|off|y|n|null)$)[a-z][a-z0-9_-]*")
+_ID = re.compile(r"[0-9a-f]{32,}")
 _NONE = frozenset({"none", "null", "Null", "NULL"})
 _SEVERITY = {kind: number for number, kind in enumerate(DriftKind)}
 
@@ -164,7 +165,10 @@ def changed_lines(item: DriftItem, explainer: Explainer) -> list[str]:
         return entry(INDENT, name, item.note)
     if element:
         show = grant_text if name == "grants" else text_of
-        return entry(INDENT, name, f"{element}: {_pair(show(item.applied), show(item.live))}")
+        change = _pair(show(item.applied), show(item.live))
+        if name == "grants" and _ID.fullmatch(element):  # whose grant it is says more than its id
+            return entry(INDENT, name, f"{change}; id {element}")
+        return entry(INDENT, name, f"{element}: {change}")
     if name == "policy":
         lines = entry(INDENT, name, policy_change(item.applied, item.live))
     else:

@@ -66,8 +66,9 @@ def wrap(text: str, width: int, first: int | None = None) -> list[str]:
                 room = width
                 break
             else:
-                lines.append(rest[:room])
-                rest = rest[room:]
+                end = rest.rfind(",", 0, room) + 1 or room  # a document breaks at its commas
+                lines.append(rest[:end])
+                rest = rest[end:]
             line, room = "", width
     return [*lines, line] if line else lines or [""]
 

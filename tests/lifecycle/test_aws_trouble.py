@@ -124,10 +124,10 @@ def test_what_may_not_be_read_is_said_and_never_guessed(
     world.double.faults.deny(call)
     CHANGES["description"].does(world.kms(), world.arn("key.a"))
     plan = world.planned(stack())
-    (note,) = [item for item in plan.findings if item.rule == "KP-PLAN-015"]
-    assert note.level is Severity.NOTE
-    assert attribute in note.summary
-    assert f"kms:{call}" in note.summary
+    (said,) = [item for item in plan.findings if item.rule == "KP-PLAN-015"]
+    assert said.level is Severity.WARNING
+    assert attribute in said.summary
+    assert f"kms:{call}" in said.summary
     assert [item.path for item in plan.drift] == ["description"]
     assert not plan.errored
     assert len(plan.steps) == 1

@@ -13,9 +13,11 @@ from keyplan.model.keys import KeyState
 from keyplan.model.operations import ChangeState, CreateAlias, CreateGrant, ScheduleDeletion
 from keyplan.plans.changes import DriftItem, DriftKind, DriftResponse
 from keyplan.plans.drift import DriftReport
-from keyplan.render.drift import DriftedKey, drift_headline
+from keyplan.render.drift import DriftedKey, changed_lines, drift_headline
 from keyplan.render.drift_document import drift_document
 from keyplan.render.drift_report import drift_text, verdict
+from keyplan.render.explain import Explainer
+from keyplan.render.layout import wrap
 from keyplan.render.text import plan_text
 from keyplan.testing.bench import Bench, destroyable, key, policy
 
@@ -108,3 +110,24 @@ def test_only_what_is_of_the_worst_class_is_named() -> None:
         A, (item("policy", DriftKind.ACCESS_WIDENED), item("labels:x", DriftKind.METADATA))
     )
     assert drift_headline(found) == "key.a: 2 attributes changed, access widened by policy"
+
+
+def test_a_grant_of_others_is_told_by_whom_it_serves() -> None:
+    terms = {"principal": ["who:rds"], "operations": ["decrypt"], "context": {}}
+    found = DriftItem(
+        A, "f", f"grants:{'ab' * 32}", None, terms, DriftKind.ACCESS_WIDENED, DriftResponse.LEAVE
+    )
+    text = flat(" ".join(changed_lines(found, Explainer())))
+    assert text.startswith("grants (none) -> who:rds may decrypt; id abab")
+    named = replace(found, path="grants:batch")
+    assert "batch: (none)" in flat(" ".join(changed_lines(named, Explainer())))
+
+
+def test_a_document_in_one_line_breaks_at_its_commas() -> None:
+    document = json.dumps(
+        {"action": [f"kms:operation-{number}" for number in range(12)]}, separators=(",", ":")
+    )
+    lines = wrap(document, 40)
+    assert "".join(lines) == document
+    assert all(len(line) <= 40 for line in lines)
+    assert all(line.endswith(",") for line in lines[:-1])
