@@ -39,11 +39,11 @@ def as_it_was(
     lost = list(_versions(then, live))
     fixed = {
         name
-        for name in then.managed & then.attributes.keys()
+        for name in then.attributes
         if is_one_way(capabilities, name)
         and live.attributes.get(name) not in (None, then.attributes[name])
     }
-    lost += [f"{name} cannot be taken back" for name in sorted(fixed)]
+    lost += [f"{name} cannot be taken back, and stays as it is" for name in sorted(fixed)]
     attributes = _managed(then, but=fixed | _AS_THEY_ARE)
     state = KeyState(str(then.attributes.get("state", KeyState.ACTIVE)))
     attributes.pop("state", None)

@@ -17,6 +17,7 @@ from keyplan.model.operations import (
     CreateKey,
     ReplicateKey,
     RewrapKey,
+    SetAttribute,
     is_remote,
 )
 from keyplan.planning.drafts import Draft
@@ -102,6 +103,8 @@ def left(effect: Effect) -> Finding:
     """A step that had no way back."""
     operation = effect.started.operation
     words = operation.name.replace("_", " ")
+    if isinstance(operation, SetAttribute):
+        words = f"set {operation.attribute}"
     what = f"{words} of {operation.target} has no way back and stays done"
     return Finding(LEFT, Severity.WARNING, what, operation.target)
 

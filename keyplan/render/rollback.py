@@ -15,8 +15,12 @@ def rollback_title(what: str) -> str:
 
 
 def nothing_text(left: Sequence[Finding]) -> str:
-    """Where no step is left to do: all is as it was, but for what cannot come back."""
-    lines = paragraph("Nothing to take back: keys and state are as they were before.")
+    """Where no step is left to do: all is as it was, or nothing can be done about it."""
+    lines = paragraph(
+        "Nothing more can be taken back: what is listed here stays."
+        if left
+        else "Nothing to take back: keys and state are as they were before."
+    )
     return "\n".join([*lines, *_left(left)]) + "\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from keyplan.plans.reports import ApplyReport, StepResult, StepStatus
+from keyplan.plans.taken_back import not_undone
 from keyplan.render.fold import fold
 from keyplan.render.layout import count, paragraph
 
@@ -15,8 +16,13 @@ def taken_back_text(failed: ApplyReport, rollback: ApplyReport) -> str:
     lines += _listed(f"Done by {failed.run}", failed.with_status(StepStatus.SUCCEEDED))
     lines += _listed("Undone", rollback.with_status(StepStatus.SUCCEEDED))
     lines += _listed(f"Not started by {failed.run}", failed.with_status(StepStatus.SKIPPED))
-    left = [item for item in rollback.results if item.status is not StepStatus.SUCCEEDED]
-    lines += _listed("Not undone", left)
+    left = not_undone(failed, rollback)
+    lines += [f"Not undone: {count(len(left), 'step') if left else 'nothing'}"]
+    folded = fold(left, lambda item: (item.why, item.step.call))
+    for item in folded.shown:
+        lines += paragraph(f"{item.step.call} {item.step.address}: {item.why}", 2, 4)
+    for (why, call), more in folded.more.items():
+        lines += paragraph(f"{count(more, 'more step')}, {call}: {why}", 2, 4)
     return "\n".join(lines) + "\n"
 
 

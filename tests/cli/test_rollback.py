@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Run
 
 _DYING = """
@@ -93,8 +95,32 @@ def test_what_was_taken_back_is_not_taken_back_twice(keyplan: Run, stack: Path) 
     again = keyplan("rollback", "--run", run)
     assert (again.code, again.out.splitlines()[0]) == (
         0,
-        "Nothing to take back: keys and state are as they were before.",
+        "Nothing more can be taken back: what is listed here stays.",
     )
+    assert "key.extra was made by the run" in again.out
+
+
+@pytest.mark.parametrize("form", ["run", "to"])
+def test_what_cannot_come_back_is_said_before_and_after(
+    keyplan: Run, stack: Path, form: str
+) -> None:
+    """Nobody managed the attribute then: it is one way all the same."""
+    assert keyplan("apply", "--auto-approve").code == 0
+    file = stack / "keyplan.yaml"
+    text = file.read_text().replace("  payments:\n", "  payments:\n    exportable: true\n")
+    file.write_text(text)
+    assert keyplan("apply", "--auto-approve", "--allow", "irreversible").code == 0
+    chosen = ("--to", "1") if form == "to" else ("--run", _runs(keyplan))
+    nothing = keyplan("rollback", *chosen).out
+    assert "as they were before" not in nothing
+    file.write_text(text.replace("default: payments", "default: cards"))
+    assert keyplan("apply", "--auto-approve").code == 0
+    if form == "run":
+        return
+    before, _, after = keyplan("rollback", *chosen, "--auto-approve").out.partition("Steps ")
+    said = "key.payments: exportable cannot be taken back"
+    assert said in " ".join(before.split())
+    assert said in " ".join(after.split())
 
 
 def test_a_rollback_is_taken_back(keyplan: Run, stack: Path) -> None:
@@ -212,7 +238,7 @@ def test_a_saved_rollback_is_performed_by_apply(keyplan: Run, stack: Path) -> No
     assert planned.code == 0
     assert planned.out.endswith("\nNext: keyplan apply back.kplan\n")
     assert keyplan("apply", "back.kplan").code == 0
-    assert "Nothing to take back" in keyplan("rollback", "--run", run).out
+    assert "Nothing more can be taken back" in keyplan("rollback", "--run", run).out
 
 
 def test_the_event_stream_tells_a_rollback(keyplan: Run, stack: Path) -> None:
