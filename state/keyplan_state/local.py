@@ -84,10 +84,10 @@ class LocalStore:
         """The states that are kept, oldest first, the present one last."""
         with files.explained("list the states before", self._paths.history):
             kept = self._history.versions()
-        present = self.load()
-        if present is None:
-            return kept
-        return [*(version for version in kept if version != present.version), present.version]
+        for blob in (_load(self._paths.backup), self.load()):
+            if blob is not None:
+                kept = [*(version for version in kept if version != blob.version), blob.version]
+        return kept
 
     def content(self, version: str) -> bytes | None:
         """A state that is kept, if it is still what it was."""

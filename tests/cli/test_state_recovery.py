@@ -6,6 +6,7 @@ import json
 import re
 import resource
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -310,6 +311,23 @@ def test_a_damaged_sealed_state_comes_back(
     assert "No changes." in perform("plan", "--var", "team=ledger").out
 
 
+def test_the_sealed_state_of_another_stack_is_replaced(stack: Path, perform: Run) -> None:
+    place = _Local(stack)
+    apply(perform, "payments", "ledger")
+    before = resources(perform)
+    folder = stack.parent / "other"
+    folder.mkdir()
+    _Local(folder)
+    assert perform("--chdir", str(folder), "apply", "--auto-approve").code == 0
+    place.replace((folder / STATE).read_bytes())
+    verified = perform("state", "verify")
+    assert verified.code == 1
+    assert "another stack" in words(verified)
+    follow(perform, words(verified), stack)
+    assert resources(perform) == before
+    assert perform("state", "verify").code == 0
+
+
 def test_a_sealed_state_that_was_put_back_is_replaced_and_never_pushed(
     stack: Path, perform: Run, place: _Place
 ) -> None:
@@ -412,6 +430,56 @@ def test_the_state_of_a_newer_keyplan_is_left_alone(stack: Path, keyplan: Run) -
     assert "9.0.0" in words(refused)
     assert (stack / STATE).read_text() == newer
     assert keyplan("state", "push", "--force", "kept.json").code == 0
+    assert keyplan("state", "verify").code == 0
+
+
+# -- journals ------------------------------------------------------------------------------
+
+
+def edit(journal: Path) -> None:
+    journal.write_bytes(journal.read_bytes().replace(b'"seq":2,', b'"seq": 2,', 1))
+
+
+def test_an_edited_journal_of_a_run_that_ended_is_named(stack: Path, keyplan: Run) -> None:
+    apply(keyplan, "payments", "ledger")
+    journal = min(stack.glob(".keyplan/journal/archive/*.jsonl"))
+    edit(journal)
+    verified = keyplan("state", "verify")
+    assert verified.code == 1
+    assert "The state is sound without it" in words(verified)
+    assert "Do not apply" not in words(verified)
+    apply(keyplan, "third")
+    journal.unlink()
+    assert keyplan("state", "verify").code == 0
+
+
+def test_an_edited_journal_of_an_open_run_has_a_way_out(stack: Path, keyplan: Run) -> None:
+    apply(keyplan, "payments")
+    state, known = (stack / STATE).read_bytes(), set(stack.glob(".keyplan/journal/archive/*"))
+    apply(keyplan, "ledger")
+    (journal,) = set(stack.glob(".keyplan/journal/archive/*")) - known
+    opened = stack / ".keyplan" / "journal" / journal.name
+    journal.rename(opened)
+    edit(opened)
+    (stack / STATE).write_bytes(state)
+    assert keyplan("resume").code == 1
+    refused = keyplan("state", "push", STATE)
+    assert "did not end" in words(refused)
+    follow(keyplan, words(keyplan("state", "verify")), stack)
+    assert keyplan("apply", "--auto-approve", "--var", "team=ledger").code == 0
+    assert "No changes." in keyplan("plan", "--var", "team=ledger").out
+
+
+def test_the_backup_alone_brings_a_state_back(stack: Path, keyplan: Run) -> None:
+    """The folder of journals and history is gone, and the state is damaged."""
+    apply(keyplan, "payments", "ledger")
+    shutil.rmtree(stack / ".keyplan" / "journal")
+    shutil.rmtree(stack / ".keyplan" / "history")
+    (stack / STATE).write_text("{")
+    verified = keyplan("state", "verify")
+    assert "serial 1 can be made again" in words(verified)
+    follow(keyplan, words(verified), stack)
+    apply(keyplan, "ledger")
     assert keyplan("state", "verify").code == 0
 
 

@@ -18,6 +18,15 @@ from keyplan.state.rebuilding import misfit, newest_state, present_state, state_
 from keyplan.state.runs import RunJournal, read_runs, strays
 from keyplan.state.snapshot import check_newest, restoring
 
+_NOT_NEEDED = (
+    "The state is sound without it: only the history of this run and its rollback are lost. Put"
+    " it back from a backup; if there is none, take it away."
+)
+_LOST = (
+    "If there is none, what this run did is for the next plan to find. To go on without it:"
+    " keyplan state pull > kept.json, then keyplan state push --force kept.json"
+)
+
 
 def list_keys(workspace: Workspace, pattern: str = "") -> list[ResourceState]:
     """The keys of the state, by address; `pattern` is an address, `*` matches anything."""
@@ -145,7 +154,8 @@ def _journals(store: Store, present: State | None) -> Iterator[Problem]:
         if isinstance(item.error, SealedJournalError):
             sealed += 1
         elif item.error is not None:
-            yield Problem(f"journal {item.run}", item.error.what, item.error.advice)
+            advice = item.error.advice if present is None else _NOT_NEEDED
+            yield Problem(f"journal {item.run}", item.error.what, advice)
         elif item.torn:
             yield Problem(
                 f"journal {item.run}", "its last line is cut off", "Restore it from a backup."
@@ -178,7 +188,7 @@ def _open(store: Store, item: RunJournal, present: State | None) -> Problem:
             matters=False,
         )
     if item.error is not None:
-        return Problem(f"run {item.run}", item.error.what, item.error.advice)
+        return Problem(f"run {item.run}", item.error.what, f"{item.error.advice}\n{_LOST}")
     advice = ""
     if present is not None and item.head is not None:
         advice = misfit(store, item.head, present)
