@@ -17,7 +17,13 @@ from dataclasses import dataclass
 from keyplan.applying.recognise import was_done
 from keyplan.errors import DeniedError, ProviderError
 from keyplan.model.observations import Observation
-from keyplan.model.operations import CreateKey, RemoteOperation, ReplicateKey, SetOwner
+from keyplan.model.operations import (
+    CreateKey,
+    RemoteOperation,
+    ReplicateKey,
+    SetOwner,
+    bypasses,
+)
 from keyplan.sdk.capabilities import Finding
 from keyplan.sdk.provider import Bindings, Outcome
 from keyplan.session.clock import Clock
@@ -126,7 +132,13 @@ def _created(
                 return _unclear(f"it was asked again with its token: {error.what}", final=True)
             return Verdict(done=True, outcome=outcome, final=True)
         case Finding.TAGGED | Finding.NAMED:
-            return _found(session, create.owner.token, trusted=trusted)
+            verdict = _found(session, create.owner.token, trusted=trusted)
+            if bypasses(create) and verdict.done is False:
+                return _unclear(
+                    "whoever makes the key gives it away with its policy, and may not be shown it;"
+                    f" its new administrators can look for the token {create.owner.token}"
+                )
+            return verdict
 
 
 def _found(session: ProviderSession, token: str, *, trusted: bool) -> Verdict:

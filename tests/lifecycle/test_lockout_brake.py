@@ -18,6 +18,7 @@ from keyplan.model.operations import PutPolicy, bypasses
 from keyplan.model.values import Unknown
 from keyplan.plans.findings import BrakeName
 from keyplan.plans.plan import Plan
+from keyplan.plans.reports import StepStatus
 from keyplan.plans.ways_back import way_back
 from keyplan.state.entries import RunStarted, StepStarted
 from keyplan.testing.memory_store import CrashPoint, Moment, SimulatedCrash
@@ -182,6 +183,21 @@ def test_a_policy_that_forbids_the_bypass_is_obeyed(world: AwsWorld) -> None:
     (result,) = world.apply(world.planned(after), allowed=EVERYTHING).results
     assert result.error_class == "denied"
     assert world.picture() == seen
+
+
+def test_a_key_that_is_given_up_as_it_is_made_is_never_made_twice(world: AwsWorld) -> None:
+    """Its tags are hidden from who made it: not to find it says nothing."""
+    given = stack()
+    del given["policy"]["sealed"]["statement"]
+    world.double.faults.deny("GetResources")
+    world.double.faults.lose_answer("CreateKey", times=2)
+    report = world.apply(world.planned(given), allowed=EVERYTHING)
+    assert report.open_run
+    (lost,) = report.with_status(StepStatus.UNDECIDED)
+    assert "look for the token" in lost.message
+    assert world.double.calls.count("CreateKey") == len([*world.double.world.every_key()]) == 2
+    assert not world.resume().closed
+    assert world.double.calls.count("CreateKey") == 2
 
 
 # -- the way back ------------------------------------------------------------------------
