@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from keyplan.model.address import Address
 from keyplan.model.keys import KeyState
 from keyplan.model.observations import Observation, grant_name
 from keyplan.model.resources import DesiredKey, Manage
@@ -47,6 +48,7 @@ class DriftContext:
     now: datetime
     capabilities: Mapping[str, Capabilities]
     view: AccessView
+    names: Mapping[str, Address]  # of the members of families, as providers call them
 
     @property
     def accepting(self) -> bool:
@@ -169,6 +171,9 @@ def _scalars(
             if kind is DriftKind.METADATA:
                 kind = DriftKind.ACCESS_NARROWED
                 note = _deleted(resource.provider, gone, context.view)
+        if name == "primary":
+            was, is_ = (context.names.get(str(item), item) for item in (applied, now))
+            note = f"the primary was {was}, and is {is_}"
         yield DriftItem(
             resource.address,
             resource.provider,

@@ -302,6 +302,7 @@ def _drift(inputs: _Inputs) -> Iterable[DriftItem]:
         inputs.context.now,
         inputs.capabilities,
         inputs.view,
+        inputs.primaries.names,
     )
     for address in sorted(inputs.chosen & inputs.state.resources.keys()):
         live = inputs.world.live.get(address)

@@ -32,11 +32,13 @@ NAME = "arn"
 class Primaries:
     """`of` maps declared keys to the member of their family that is the primary now.
 
-    `strangers` are the names of primaries that nobody here manages.
+    `strangers` are the names of primaries that nobody here manages. `names` maps what
+    providers call a member to its address.
     """
 
     of: Mapping[Address, Address] = field(default_factory=dict)
     strangers: Mapping[Address, str] = field(default_factory=dict)
+    names: Mapping[str, Address] = field(default_factory=dict)
 
     def find(self, member: Address) -> Address:
         """The primary of a member's family; of one that does not exist yet, the key itself."""
@@ -63,7 +65,8 @@ def primaries(live: Mapping[Address, Observation]) -> Primaries:
             of[root] = names[primary]
         else:
             strangers[root] = primary
-    return Primaries(of, {root: name for root, name in strangers.items() if root not in of})
+    others = {root: name for root, name in strangers.items() if root not in of}
+    return Primaries(of, others, names)
 
 
 def _name(seen: Observation) -> str:

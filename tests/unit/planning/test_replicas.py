@@ -487,3 +487,10 @@ def test_drift_says_that_apply_makes_it_again(bench: Bench) -> None:
     assert "keyplan apply makes it again" in found.left
     assert undo_text(found) == "keyplan apply"
     assert not report.blocked
+
+
+def test_drift_of_the_primary_speaks_of_addresses(bench: Bench) -> None:
+    bench.converge(*both(primary="dr"))
+    bench.behind(ChangePrimary(KEY, DR, KEY))
+    (item,) = bench.plan(*both(primary="dr")).drift
+    assert item.note == f"the primary was {DR}, and is {KEY}"
