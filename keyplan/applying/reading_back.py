@@ -48,6 +48,7 @@ from keyplan.model.operations import (
     SetAttribute,
     SetOwner,
 )
+from keyplan.sdk.hidden import HiddenKeysError
 from keyplan.session.session import ProviderSession
 from keyplan.state.entries import Entry, StepStarted, StepSucceeded, Verified
 
@@ -92,12 +93,19 @@ def read_back(
             why = "it is not declared any more"
             warnings.append(f"{len(items)} keys of {provider} were not read back: {why}")
             continue
+        seen: Mapping[str, Observation]
+        refused: Mapping[str, KeyplanError] = {}
         try:
             seen = sessions[provider].read([item.id for item in items.values()])
+        except HiddenKeysError as error:
+            seen, refused = error.seen, error.hidden
         except KeyplanError as error:
             warnings.append(f"{len(items)} keys of {provider} were not read back: {error.what}")
             continue
         for address, item in items.items():
+            if item.id in refused:
+                warnings.append(f"{address} was not read back: {refused[item.id].what}")
+                continue
             key = seen.get(item.id)
             try:
                 hidden = _not_visible(item, key, known)

@@ -20,7 +20,7 @@ from keyplan.plans.findings import BrakeName
 from keyplan.plans.plan import Plan
 from keyplan.plans.reports import StepStatus
 from keyplan.plans.ways_back import way_back
-from keyplan.state.entries import RunStarted, StepStarted
+from keyplan.state.entries import RunStarted, StepStarted, Verified
 from keyplan.testing.memory_store import CrashPoint, Moment, SimulatedCrash
 from keyplan_aws.manifest import capabilities
 from keyplan_aws.policy.preflight import administrators
@@ -183,6 +183,16 @@ def test_a_policy_that_forbids_the_bypass_is_obeyed(world: AwsWorld) -> None:
     (result,) = world.apply(world.planned(after), allowed=EVERYTHING).results
     assert result.error_class == "denied"
     assert world.picture() == seen
+
+
+def test_a_key_that_is_given_up_hides_no_other_from_its_run(world: AwsWorld) -> None:
+    given = stack(description="both are changed")
+    del given["policy"]["sealed"]["statement"]
+    world.settled(stack(sealed=""))
+    report = world.apply(world.planned(given), allowed=EVERYTHING)
+    assert report.warnings == ("key.a was not read back: DescribeKey is not allowed",)
+    read = [item.address for item in world.entries(report.run) if isinstance(item, Verified)]
+    assert read == ["key.b"]
 
 
 def test_a_key_that_is_given_up_as_it_is_made_is_never_made_twice(world: AwsWorld) -> None:
