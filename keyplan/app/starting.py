@@ -24,6 +24,7 @@ TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "quickstart": "root, master and service key in one file",
         "hierarchy": "environments and tenants with for_each",
+        "aws": "root, master and service key in AWS KMS",
     }
 )
 """Each template, and what it is."""

@@ -27,7 +27,7 @@ def init(
     ] = None,
     template: Annotated[
         str | None,
-        typer.Option("--template", metavar="NAME", help=f"{' or '.join(TEMPLATES)}."),
+        typer.Option("--template", metavar="NAME", help=f"One of {', '.join(TEMPLATES)}."),
     ] = None,
     var: o.Variables = None,  # noqa: ARG001  (read in the order given: Terminal.assignments)
     var_file: o.VariableFiles = None,  # noqa: ARG001

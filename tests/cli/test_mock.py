@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -15,6 +16,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from keyplan_aws import mock_fixes
+from tests.cli.conftest import Run
 from tests.support.aws_mock import COMMAND, aws_mock, read_environment
 
 
@@ -47,6 +49,23 @@ def test_it_serves_what_keyplan_needs(environment: dict[str, str]) -> None:
     assert s3.get_object(Bucket="states", Key="state.json")["Body"].read() == b"{}"
     assert key.split(":")[4] == client(environment, "sts").get_caller_identity()["Account"]
     assert client(environment, "iam").list_roles()["Roles"] == []
+
+
+def test_the_template_of_aws_is_made_there(
+    environment: dict[str, str], tmp_path: Path, keyplan: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    assert keyplan("init", "new", "--template", "aws").code == 0
+    assert keyplan("--chdir", "new", "fmt", "--check").code == 0
+    made = keyplan("--chdir", "new", "apply", "--auto-approve")
+    assert made.code == 0, made.err
+    assert "3 added, 0 changed" in made.out
+    assert keyplan("--chdir", "new", "plan", "--detailed-exitcode").code == 0
+    other = keyplan("--chdir", "new", "plan", "--var", "account=111122223333")
+    assert other.code == 1
+    assert "123456789012" in other.err
 
 
 def test_it_listens_on_this_machine_only(environment: dict[str, str]) -> None:

@@ -202,7 +202,7 @@ def test_graph_refuses_other_formats_and_broken_stacks(stack: Path, keyplan: Run
 # -- init --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("template", ["quickstart", "hierarchy"])
+@pytest.mark.parametrize("template", ["quickstart", "hierarchy"])  # aws: test_mock
 def test_init_starts_a_stack_that_validates_and_plans(keyplan: Run, template: str) -> None:
     made = keyplan("init", "new", "--template", template)
     assert made.code == 0
