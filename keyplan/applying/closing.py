@@ -112,7 +112,7 @@ def journal_lost(error: StateError, recorder: Recorder, *, run: str, store: str)
     started = {item.step: item for item in recorder.entries if isinstance(item, StepStarted)}
     unrecorded = [
         f"step {item.step}, {started[item.step].operation.name.replace('_', ' ')}"
-        f" {started[item.step].operation.target} ({item.id})"
+        f" {started[item.step].operation.target}, which is {item.id}"
         for item in recorder.entries[recorder.durable :]
         if isinstance(item, StepSucceeded)
     ]
@@ -121,11 +121,12 @@ def journal_lost(error: StateError, recorder: Recorder, *, run: str, store: str)
         more = f" and {len(unrecorded) - SHOWN} more" if len(unrecorded) > SHOWN else ""
         done = "; ".join(unrecorded[:SHOWN]) + more
         why = _joined(why, f"Done, but with no result in the journal: {done}.")
+    busy = isinstance(error, BusyError)
     return type(error)(
         f"run {run} was stopped, because its journal cannot be written: {error.what}",
         target=error.target or store,
         why=why,
-        advice=_joined(error.advice, LEASE if isinstance(error, BusyError) else FINISH),
+        advice=LEASE if busy else _joined(error.advice, FINISH),
     )
 
 

@@ -39,11 +39,11 @@ class LeaseWatch:
     def __init__(self, check: Callable[[], None], clock: Clock) -> None:
         self._check = check
         self._clock = clock
-        self._seen_at = clock.monotonic()
+        self._seen_at = clock.steady()
 
     def require(self, *, within: float) -> None:
         """Raise `BusyError` if it was lost; look only if nobody did for so many seconds."""
-        if self._clock.monotonic() - self._seen_at < within:
+        if self._clock.steady() - self._seen_at < within:
             return
         try:
             self._check()
@@ -51,4 +51,4 @@ class LeaseWatch:
             raise
         except StateError:
             pass
-        self._seen_at = self._clock.monotonic()
+        self._seen_at = self._clock.steady()

@@ -37,11 +37,14 @@ def apply_text(report: ApplyReport, *, verb: str = "Apply", hints: bool = True) 
     for warning in report.warnings:
         lines += [*paragraph(f"warning: {warning}", 0, 2), ""]
     line = apply_line(report.counts, verb=verb, ok=report.ok)
-    took = f"State serial {report.serial}, {report.seconds:.1f} s."
-    lines += [line, took]
+    state = f"State serial {report.serial}"
+    words = "what was in flight was finished, the state is saved."
+    if report.open_run:
+        state = f"State serial {report.serial}, as before: what was done is in the journal"
+        words = "nothing more was begun; what one call did is not known yet."
+    lines += [line, f"{state}, {report.seconds:.1f} s."]
     if report.interrupted:
-        text = "Interrupted: what was in flight was finished, the state is saved."
-        lines += paragraph(text)
+        lines += paragraph(f"Interrupted: {words}")
     if report.unfinished:
         names = ", ".join(str(address) for address in report.unfinished[:8])
         more = f" and {len(report.unfinished) - 8:,} more" if len(report.unfinished) > 8 else ""

@@ -1,8 +1,9 @@
 """Time as an input: nothing in the core asks the operating system what time it is.
 
-Rules: instants are aware UTC; durations and deadlines are measured with `monotonic`,
-which no correction of the clock moves; sleeping is part of time, so that tests wait
-for nothing.
+Rules: instants are aware UTC. Durations and deadlines are measured with `monotonic`, which
+no correction of the clock moves, and which stands still while the machine sleeps, as a call
+in flight does; leases with `steady`, which goes on then. Sleeping is part of time, so that
+tests wait for nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds from an arbitrary beginning: for durations."""
 
+    def steady(self) -> float:
+        """The same, and it goes on while the machine sleeps: for leases."""
+
     def sleep(self, seconds: float) -> None:
         """Let that many seconds pass."""
 
@@ -35,6 +39,10 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds from an arbitrary beginning."""
         return time.monotonic()
+
+    def steady(self) -> float:
+        """The same, and it goes on while the machine sleeps, where the platform can tell."""
+        return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
     def sleep(self, seconds: float) -> None:
         """Block the calling thread."""

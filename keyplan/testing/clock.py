@@ -31,6 +31,10 @@ class ManualClock:
         """Seconds since the clock was made."""
         return (self.now() - self._start).total_seconds()
 
+    def steady(self) -> float:
+        """The same: this machine never sleeps."""
+        return self.monotonic()
+
     def sleep(self, seconds: float) -> None:
         """Advance by `seconds` at once, and remember that somebody wanted to wait."""
         with self._lock:

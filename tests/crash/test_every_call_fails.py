@@ -74,6 +74,9 @@ class LeapingClock:
     def monotonic(self) -> float:
         return time.monotonic() + self._leapt
 
+    def steady(self) -> float:
+        return self.monotonic()
+
     def sleep(self, seconds: float) -> None:
         with self._lock:
             self._leapt += seconds

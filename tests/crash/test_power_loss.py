@@ -173,6 +173,9 @@ class Shifted:
     def monotonic(self) -> float:
         return self._clock.monotonic()
 
+    def steady(self) -> float:
+        return self.monotonic()
+
     def sleep(self, seconds: float) -> None:
         self._clock.sleep(seconds)
 

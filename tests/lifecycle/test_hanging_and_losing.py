@@ -162,6 +162,7 @@ def test_without_the_lease_nothing_more_begins_and_what_was_done_is_said() -> No
     assert begun == ["key.k0"]
     assert "Done, but with no result in the journal: step 1, create key key.k0" in caught.value.why
     assert "keyplan resume" in caught.value.advice
+    assert caught.value.advice.count("keyplan resume") == 1
     assert "See who holds the state" in caught.value.advice
     assert world.resume().ok
     assert len(world.service.current()) == 20

@@ -64,6 +64,10 @@ def test_an_open_run_names_the_command_that_closes_it() -> None:
     text = apply_text(report)
     assert "UNDECIDED: step 1" in text
     assert text.endswith("Next: keyplan resume\n")
+    assert "State serial 1, as before" in text
+    interrupted = apply_text(replace(report, interrupted=True))
+    assert "Interrupted: nothing more was begun; what one call did is not known yet." in interrupted
+    assert "the state is saved" not in interrupted
 
 
 def test_an_interrupted_apply_says_that_the_state_is_saved() -> None:
