@@ -75,7 +75,7 @@ def state_at(store: VersionedStore, serial: int, *, lineage: str) -> State:
         why += f" {sealed} more {'is' if sealed == 1 else 'are'} sealed."
         advice += (
             "\nOr write `sealed` beside the store again as it was: those that are sealed can be"
-            " read then."
+            " read then, and what you go back to is sealed again."
         )
     raise StateError(
         f"the state of serial {serial} is not kept",
