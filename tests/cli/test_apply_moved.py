@@ -229,6 +229,22 @@ def test_a_rollback_does_the_same(keyplan: Run, edited: Path, meanwhile: Meanwhi
     assert keyplan("rollback", "--to", "1", "--auto-approve").code == 0
 
 
+@pytest.mark.parametrize("target", ["key.extra", "key.payments"])
+def test_a_remediation_looks_again_under_the_lock(
+    keyplan: Run, stack: Path, meanwhile: Meanwhile, target: str
+) -> None:
+    """Another run came first, and left the drift as it was, or put it back itself."""
+    assert keyplan("apply", "--auto-approve").code == 0
+    file = stack / "keyplan.yaml"
+    file.write_text(file.read_text().replace("\noutput:", f"{EXTRA}\noutput:"))
+    behind(stack, RELABELLED)
+    meanwhile(lambda: keyplan("apply", "--auto-approve", "--target", target))
+    done = keyplan("drift", "--remediate", "--auto-approve")
+    assert done.code == 0, done.err
+    assert (SAME if target == "key.extra" else OTHER) in done.err
+    assert keyplan("drift").code == 0
+
+
 def test_a_run_that_begins_while_this_one_plans_is_waited_for(
     keyplan: Run, edited: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
