@@ -148,11 +148,13 @@ class HighWater:
 
     def _refuse(self, problem: str, key: str, seen: Mark | None) -> None:
         serial = seen.serial if seen else 0
+        how = "It was put back from a copy, or by somebody who wants an older world"
+        if seen is None:
+            how = "It was deleted, or is not where `keyplan.state` says"
         raise StateError(
             "the state in the store is not the newest one",
             target=f"serial {serial}" if seen else "no state",
-            why=f"{problem} It was put back from a copy, or by somebody who wants an older world"
-            f" ({self._path(key)}).",
+            why=f"{problem} {how} ({self._path(key)}).",
             advice="What can be brought back, and how: keyplan state verify. If going back is"
             f" intended, say so once: {ACCEPT}={serial} keyplan plan",
         )
