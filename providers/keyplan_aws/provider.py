@@ -98,13 +98,23 @@ class AwsProvider:
         if not ids:
             return {}
         here = self._here()
-        found = self._reader.read(ids, here)
-        for wait in VISIBLE_AFTER:
-            hidden = [key for key in ids if key not in found and self._written.is_new(key)]
-            if not hidden:
+        found: dict[str, Observation] = {}
+        refused: dict[str, DeniedError] = {}
+        missing = ids
+        for wait in (*VISIBLE_AFTER, None):
+            try:
+                found |= self._reader.read(missing, here)
+            except HiddenKeysError as error:
+                found |= error.seen
+                refused |= error.hidden
+            missing = [
+                key for key in ids if key not in (found | refused) and self._written.is_new(key)
+            ]
+            if not missing or wait is None:
                 break
             self._clock.sleep(wait)
-            found |= self._reader.read(hidden, here)
+        if refused:
+            raise HiddenKeysError(refused, found)
         return found
 
     def scan(self, cursor: str | None = None) -> Page:

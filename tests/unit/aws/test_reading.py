@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,14 +14,16 @@ from keyplan.access.atoms import ANYONE
 from keyplan.errors import RejectedError
 from keyplan.model.address import Address
 from keyplan.model.keys import KeyState
-from keyplan.model.observations import MATERIAL, SPELLINGS
+from keyplan.model.observations import MATERIAL, SPELLINGS, Observation
 from keyplan.model.operations import CreateAlias, CreateGrant, PutLabels, ScheduleDeletion
 from keyplan.sdk.hidden import HiddenKeysError
 from keyplan_aws import marks
+from keyplan_aws.places import Place
 from keyplan_aws.plugin import PLUGIN
 from keyplan_aws.policy.document import to_json
 from keyplan_aws.policy.foreign import objection
 from keyplan_aws.provider import AwsProvider
+from keyplan_aws.reading import Reader
 from keyplan_aws.settings import AwsSettings
 from tests.aws_double.any_policy import taking_any_policy
 from tests.unit.aws.conftest import KEY, Bench
@@ -100,6 +102,27 @@ def test_what_may_not_be_read_is_unreadable_and_nothing_else_is(
     about_it = {attribute, aside}
     rest = {name: value for name, value in whole.attributes.items() if name not in about_it}
     assert seen.attributes == rest
+
+
+def test_a_key_that_shows_late_and_is_hidden_then_takes_no_other_with_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were the others missing beside it, they would be taken for gone."""
+    (other,) = _many(bench, 1)
+    late = bench.create()
+    _deny_everybody(bench, late)
+    real, asked = Reader.read, []
+
+    def read(reader: Reader, ids: Sequence[str], here: Place) -> dict[str, Observation]:
+        asked.append([*ids])
+        return real(reader, [key for key in ids if key != late or len(asked) > 1], here)
+
+    monkeypatch.setattr(Reader, "read", read)
+    with pytest.raises(HiddenKeysError) as refusal:
+        bench.provider.read([other, late])
+    assert asked == [[other, late], [late]]
+    assert refusal.value.seen.keys() == {other}
+    assert refusal.value.hidden.keys() == {late}
 
 
 @pytest.mark.parametrize("count", [1, 25])
