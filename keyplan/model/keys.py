@@ -52,6 +52,7 @@ class Usage(StrEnum):
     AGREE = "agree"
     WRAP = "wrap"
     DERIVE = "derive"
+    ENCAPSULATE = "encapsulate"
 
 
 class Protection(StrEnum):
@@ -114,7 +115,9 @@ class Family(StrEnum):
     RSA = "rsa"
     EC = "ec"
     EDWARDS = "edwards"
+    SM2 = "sm2"
     ML_DSA = "ml-dsa"
+    ML_KEM = "ml-kem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ class Algorithm:
     @property
     def quantum_vulnerable(self) -> bool:
         """Whether Shor's algorithm breaks it (NIST IR 8547)."""
-        return self.family in (Family.RSA, Family.EC, Family.EDWARDS)
+        return self.family in (Family.RSA, Family.EC, Family.EDWARDS, Family.SM2)
 
 
 def _algorithms() -> dict[str, Algorithm]:
@@ -144,9 +147,11 @@ def _algorithms() -> dict[str, Algorithm]:
     rsa = frozenset({Usage.ENCRYPT, Usage.SIGN, Usage.WRAP})
     curve = frozenset({Usage.SIGN, Usage.AGREE})
     sign = frozenset({Usage.SIGN})
+    kem = frozenset({Usage.ENCAPSULATE})
     rows = [
         Algorithm("aes-128", Family.AES, 128, aes),
         Algorithm("aes-256", Family.AES, 256, aes),
+        Algorithm("hmac-sha224", Family.HMAC, 224, mac),
         Algorithm("hmac-sha256", Family.HMAC, 256, mac),
         Algorithm("hmac-sha384", Family.HMAC, 384, mac),
         Algorithm("hmac-sha512", Family.HMAC, 512, mac),
@@ -158,9 +163,13 @@ def _algorithms() -> dict[str, Algorithm]:
         Algorithm("ec-p521", Family.EC, 256, curve),
         Algorithm("ec-secp256k1", Family.EC, 128, sign, nist=False),
         Algorithm("ed25519", Family.EDWARDS, 128, sign),
+        Algorithm("sm2", Family.SM2, 128, curve | {Usage.ENCRYPT}, nist=False),
         Algorithm("ml-dsa-44", Family.ML_DSA, 128, sign),
         Algorithm("ml-dsa-65", Family.ML_DSA, 192, sign),
         Algorithm("ml-dsa-87", Family.ML_DSA, 256, sign),
+        Algorithm("ml-kem-512", Family.ML_KEM, 128, kem),
+        Algorithm("ml-kem-768", Family.ML_KEM, 192, kem),
+        Algorithm("ml-kem-1024", Family.ML_KEM, 256, kem),
     ]
     return {row.name: row for row in rows}
 

@@ -25,6 +25,7 @@ USE: Mapping[Usage, frozenset[str]] = MappingProxyType(
         Usage.AGREE: frozenset({"agree", "get_public_key"}),
         Usage.WRAP: frozenset({"wrap", "unwrap"}),
         Usage.DERIVE: frozenset({"derive"}),
+        Usage.ENCAPSULATE: frozenset({"encapsulate", "decapsulate", "get_public_key"}),
     }
 )
 """What the group `use` means for a key, by its usage."""
@@ -41,11 +42,14 @@ AUDIT = frozenset({"describe", "get_public_key"})
 """Reading only."""
 
 APPLYING = frozenset(
-    {"encrypt", "reencrypt", "generate_data_key", "sign", "generate_mac", "wrap", "derive", "agree"}
-)
+    {
+        "encrypt", "reencrypt", "generate_data_key", "sign", "generate_mac", "wrap", "derive",
+        "agree", "encapsulate",
+    }
+)  # fmt: skip
 """Operations that apply new protection: an active key only (SP 800-57 Part 1 section 7)."""
 
-PROCESSING = frozenset({"decrypt", "verify", "verify_mac", "unwrap", "export"})
+PROCESSING = frozenset({"decrypt", "verify", "verify_mac", "unwrap", "decapsulate", "export"})
 """Operations on what is protected already: an active or a deactivated key."""
 
 OPERATIONS = frozenset.union(*USE.values()) | ADMINISTER | AUDIT | {"export"}

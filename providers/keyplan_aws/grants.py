@@ -35,8 +35,10 @@ _SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
 
 _OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "agree": ("DeriveSharedSecret",),
+    "decapsulate": ("Decapsulate",),
     "decrypt": ("Decrypt",),
     "describe": ("DescribeKey",),
+    "encapsulate": ("Encapsulate",),
     "encrypt": ("Encrypt",),
     "generate_data_key": ("GenerateDataKey", "GenerateDataKeyWithoutPlaintext"),
     "generate_mac": ("GenerateMac",),

@@ -1,6 +1,6 @@
 """Where moto is helped, so that trying keyplan out is quick and ends in an empty plan.
 
-Rules: two things only, for this process only; where moto no longer has what is mended,
+Rules: three things only, for this process only; where moto no longer has what is mended,
 nothing is done. All else stays as moto does it, its laxity included.
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import moto.kms.models
 import moto.kms.responses
+from moto.kms.exceptions import ValidationException
 from moto.kms.utils import KeySpec
 
 
@@ -23,6 +24,7 @@ def mend_moto() -> None:
         return
     models.mended_by_keyplan = True
     models.generate_private_key = _late(models.generate_private_key)
+    responses.create_key = _saying_who(responses.create_key)
     responses.enable_key_rotation = _keeping_period(responses.enable_key_rotation)
     responses.get_key_rotation_status = _showing_period(responses.get_key_rotation_status)
 
@@ -60,6 +62,21 @@ def _late(make: Callable[[str], Any]) -> Callable[[str], Any]:
         return make(key_spec)
 
     return late
+
+
+def _saying_who(create: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Say that it is moto which makes no such key: its words are AWS's."""
+
+    def created(response: Any) -> str:
+        try:
+            return create(response)
+        except ValidationException as error:
+            raise ValidationException(
+                f"{error.message}. This is moto, behind keyplan mock aws: AWS makes more kinds of"
+                " keys than it does"
+            ) from None
+
+    return created
 
 
 def _keeping_period(enable: Callable[[Any], str]) -> Callable[[Any], str]:

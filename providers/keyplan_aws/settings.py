@@ -16,7 +16,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from keyplan_aws.places import is_region
 from keyplan_aws.quotas import QUOTAS
 
-_TAG = re.compile(r"[\w\s.:/=+\-@]*")
+_TAG = re.compile(r"(?:[\w.:/=+\-@]|[^\S\t\n\v\f\r\x1c-\x1f\x85])*")
+"""Letters, digits, some signs, and what Unicode calls a separator: no tab and no line end."""
 
 
 def allowed_endpoint(url: str) -> str:

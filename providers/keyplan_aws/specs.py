@@ -20,6 +20,7 @@ from keyplan.model.keys import Usage
 SPECS: Mapping[str, str] = MappingProxyType(
     {
         "aes-256": "SYMMETRIC_DEFAULT",
+        "hmac-sha224": "HMAC_224",
         "hmac-sha256": "HMAC_256",
         "hmac-sha384": "HMAC_384",
         "hmac-sha512": "HMAC_512",
@@ -31,12 +32,16 @@ SPECS: Mapping[str, str] = MappingProxyType(
         "ec-p521": "ECC_NIST_P521",
         "ec-secp256k1": "ECC_SECG_P256K1",
         "ed25519": "ECC_NIST_EDWARDS25519",
+        "sm2": "SM2",
         "ml-dsa-44": "ML_DSA_44",
         "ml-dsa-65": "ML_DSA_65",
         "ml-dsa-87": "ML_DSA_87",
+        "ml-kem-512": "ML_KEM_512",
+        "ml-kem-768": "ML_KEM_768",
+        "ml-kem-1024": "ML_KEM_1024",
     }
 )
-"""The KeySpec of each neutral algorithm."""
+"""The KeySpec of each neutral algorithm. SM2 is for the Regions of China alone."""
 
 _ALGORITHMS = {spec: name for name, spec in SPECS.items()}
 
@@ -47,6 +52,7 @@ KEY_USAGES: Mapping[str, str] = MappingProxyType(
         Usage.SIGN.value: "SIGN_VERIFY",
         Usage.MAC.value: "GENERATE_VERIFY_MAC",
         Usage.AGREE.value: "KEY_AGREEMENT",
+        Usage.ENCAPSULATE.value: "ENCAPSULATE_DECAPSULATE",
     }
 )
 """The KeyUsage of each neutral usage; AWS derives no keys."""
@@ -56,6 +62,7 @@ _SIGN = frozenset({Usage.SIGN})
 _USAGES: Mapping[str, frozenset[Usage]] = MappingProxyType(
     {
         "SYMMETRIC_DEFAULT": _ENCRYPT,
+        "HMAC_224": frozenset({Usage.MAC}),
         "HMAC_256": frozenset({Usage.MAC}),
         "HMAC_384": frozenset({Usage.MAC}),
         "HMAC_512": frozenset({Usage.MAC}),
@@ -65,6 +72,10 @@ _USAGES: Mapping[str, frozenset[Usage]] = MappingProxyType(
         "ECC_NIST_P256": _SIGN | {Usage.AGREE},
         "ECC_NIST_P384": _SIGN | {Usage.AGREE},
         "ECC_NIST_P521": _SIGN | {Usage.AGREE},
+        "SM2": _SIGN | {Usage.AGREE, Usage.ENCRYPT},
+        "ML_KEM_512": frozenset({Usage.ENCAPSULATE}),
+        "ML_KEM_768": frozenset({Usage.ENCAPSULATE}),
+        "ML_KEM_1024": frozenset({Usage.ENCAPSULATE}),
     }
 )
 """What a spec can be used for; specs that are not here sign."""

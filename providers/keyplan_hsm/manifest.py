@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import lru_cache
 
-from keyplan.model.keys import ALGORITHMS, Relation, Usage
+from keyplan.model.keys import ALGORITHMS, Family, Relation, Usage
 from keyplan.sdk.capabilities import (
     Attribute,
     Capabilities,
@@ -77,8 +77,12 @@ CALLS: Mapping[str, str] = {
 
 @lru_cache(maxsize=1)
 def algorithms() -> Mapping[str, frozenset[Usage]]:
-    """What each algorithm can be used for here: key agreement is not offered."""
-    return {name: algorithm.usages - {Usage.AGREE} for name, algorithm in ALGORITHMS.items()}
+    """What each algorithm can be used for here: not for key agreement or encapsulation."""
+    return {
+        name: algorithm.usages - {Usage.AGREE}
+        for name, algorithm in ALGORITHMS.items()
+        if algorithm.family not in (Family.SM2, Family.ML_KEM)
+    }
 
 
 @lru_cache(maxsize=1)

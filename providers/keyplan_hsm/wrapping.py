@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.keywrap import (
 )
 
 _DIGESTS: dict[str, type[hashes.HashAlgorithm]] = {
+    "sha224": hashes.SHA224,
     "sha256": hashes.SHA256,
     "sha384": hashes.SHA384,
     "sha512": hashes.SHA512,

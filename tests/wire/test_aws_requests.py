@@ -125,6 +125,9 @@ def _nothing_tagged(wire: Wire) -> None:
     [
         ("aes-256", "wrap", "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"),
         ("ec-p384", "agree", "ECC_NIST_P384", "KEY_AGREEMENT"),
+        ("ml-kem-768", "encapsulate", "ML_KEM_768", "ENCAPSULATE_DECAPSULATE"),
+        ("hmac-sha224", "mac", "HMAC_224", "GENERATE_VERIFY_MAC"),
+        ("sm2", "agree", "SM2", "KEY_AGREEMENT"),
         ("ml-dsa-87", "sign", "ML_DSA_87", "SIGN_VERIFY"),
         ("hmac-sha384", "mac", "HMAC_384", "GENERATE_VERIFY_MAC"),
         ("ed25519", "sign", "ECC_NIST_EDWARDS25519", "SIGN_VERIFY"),

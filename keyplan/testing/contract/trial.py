@@ -30,7 +30,7 @@ from keyplan.testing.contract.samples import Samples
 _QUICK = (
     "aes-256", "aes-128", "hmac-sha256", "hmac-sha384", "hmac-sha512", "ed25519", "ec-p256",
     "ec-p384", "ec-p521", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87", "ec-secp256k1", "rsa-2048",
-    "rsa-3072", "rsa-4096",
+    "rsa-3072", "rsa-4096", "hmac-sha224", "sm2", "ml-kem-512", "ml-kem-768", "ml-kem-1024",
 )  # fmt: skip
 """Algorithms in the order in which a trial prefers them: quick to make first."""
 

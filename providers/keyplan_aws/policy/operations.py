@@ -36,6 +36,8 @@ ACTIONS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "wrap": _kms("Encrypt"),
         "unwrap": _kms("Decrypt"),
         "agree": _kms("DeriveSharedSecret"),
+        "encapsulate": _kms("Encapsulate"),
+        "decapsulate": _kms("Decapsulate"),
         "get_public_key": _kms("GetPublicKey"),
         "describe": _kms(
             "DescribeKey",
@@ -63,9 +65,7 @@ ACTIONS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """`derive` and `export` are missing: KMS does neither."""
 
-_ALSO: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"agree": _kms("Decapsulate", "Encapsulate"), "describe": _kms("GetKeyLastUsage")}
-)
+_ALSO: Mapping[str, tuple[str, ...]] = MappingProxyType({"describe": _kms("GetKeyLastUsage")})
 """Actions that show an operation, and that keyplan does not write: not every Region has them."""
 
 READ_BACK = tuple(name for name in ACTIONS_OF if name not in ("wrap", "unwrap"))

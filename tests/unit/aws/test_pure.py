@@ -207,9 +207,9 @@ def test_keys_of_aws_are_marked() -> None:
 
 
 def test_a_key_of_a_spec_without_a_name_is_observed() -> None:
-    seen = _seen(KeySpec="ML_KEM_768", KeyUsage="ENCAPSULATE_DECAPSULATE")
-    assert seen.attributes["algorithm"] == "ml-kem-768"
-    assert seen.attributes["usage"] == "encapsulate_decapsulate"
+    seen = _seen(KeySpec="NEW_SPEC_1", KeyUsage="NEW_USAGE")
+    assert seen.attributes["algorithm"] == "new-spec-1"
+    assert seen.attributes["usage"] == "new_usage"
 
 
 def test_a_key_that_wraps_reads_back_as_one_that_encrypts() -> None:
