@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.conftest import MakeLand
+from tests.crash.dying import Point
 from tests.crash.killing import APPLY
 from tests.crash.places import Land, Place
 from tests.crash.processes import Ended, Started
@@ -126,6 +127,24 @@ def test_a_lease_that_expires_is_taken_over(land: MakeLand, store: str) -> None:
     says(paused.wait(), "lease")
     found = there.picture(place)
     assert (found["count"], found["planned"]) == (KEYS["first"], 0)
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_run_that_died_before_its_journal_was_archived_has_ended(
+    land: MakeLand, store: str
+) -> None:
+    there = land("hsm", store)
+    place = there.place()
+    place.declare("first")
+    assert there.run(place, *APPLY, point=Point("archive", 1, "before")).killed
+    place.free()
+    for command in (("plan", "--detailed-exitcode"), ("state", "verify")):
+        ended = there.run(place, *command)
+        assert ended.code == 0, str(ended)
+    assert "waits to be archived" in " ".join(ended.out.split())
+    assert place.store.open_logs()
+    assert there.run(place, *APPLY).code == 0
+    assert not place.store.open_logs()
 
 
 def test_a_holder_whose_connections_break_goes_on(land: MakeLand, postgres: PostgresServer) -> None:
