@@ -37,7 +37,7 @@ class DriftResult:
 
     @property
     def exit_code(self) -> int:
-        """0 without drift, 2 with it, 1 where there are keys that nobody could look at."""
+        """0 without drift, 2 with it, 1 where nobody could look at all that matters."""
         return self.report.exit_code
 
 

@@ -50,7 +50,10 @@ def measuring(workspace: Workspace, path: Path | None) -> Iterator[Callable[[Dri
         yield lambda _: None
         return
     try:
-        yield lambda result: _write(path, drift_metrics(result.report, seconds=result.seconds))
+        before = _before(path)
+        yield lambda result: _write(
+            path, drift_metrics(result.report, seconds=result.seconds, before=before)
+        )
     except BaseException:
         with suppress(KeyplanError, OSError):  # the first error is the one to tell
             _write(path, _failure(workspace, path, workspace.clock.now()))
@@ -63,9 +66,15 @@ def _write(path: Path, text: str) -> None:
 
 def _failure(workspace: Workspace, path: Path, now: datetime) -> str:
     """Metrics of a check that failed, perhaps because the stack cannot even be read."""
-    stack, before = None, ""
+    stack = None
     with suppress(KeyplanError):
         stack = workspace.settings.stack.name
-    with suppress(OSError):
-        before = path.read_text(errors="replace")
-    return failed_metrics(stack, before, now)
+    return failed_metrics(stack, _before(path), now)
+
+
+def _before(path: Path) -> str:
+    """The metrics of the check before this one; empty if there are none."""
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""

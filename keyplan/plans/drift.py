@@ -143,10 +143,15 @@ class DriftReport:
 
     @property
     def exit_code(self) -> int:
-        """2 with drift; 1 where none was found and there are keys that nobody could look at."""
+        """2 with drift; 1 where none was found and not all that matters could be looked at."""
         if self.found:
             return 2
-        return 1 if self.hidden else 0
+        return 1 if self.blind else 0
+
+    @property
+    def blind(self) -> bool:
+        """Whether something that is declared or was applied could not be read."""
+        return bool(self.hidden or self.unreadable)
 
     @cached_property
     def unreadable(self) -> int:

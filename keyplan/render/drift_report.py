@@ -16,7 +16,7 @@ from keyplan.plans.drift import Drifted, DriftReport, Repair, Stray
 from keyplan.render.drift import changed_lines, drifted_groups, is_version, keep_words
 from keyplan.render.explain import Explainer
 from keyplan.render.fold import fold
-from keyplan.render.layout import as_far, clean, count, entry, listed, paragraph, with_right
+from keyplan.render.layout import clean, count, entry, listed, paragraph, with_right
 from keyplan.render.values import attribute_text, grant_text, is_long
 from keyplan.render.words import place
 
@@ -249,8 +249,8 @@ def verdict(report: DriftReport) -> Iterator[str]:
         yield _no_drift(report)
     if report.hidden:
         yield f"Nothing of {count(report.hidden, 'key')} can be read, so nobody knows."
-    elif report.unreadable and (report.drifted or report.idle or not report.complete):
-        yield f"{count(report.unreadable, 'attribute')} could not be read."
+    elif report.unreadable:
+        yield f"{count(report.unreadable, 'attribute')} could not be read, so nobody knows."
     if report.strays is not None:
         text = f"Unmanaged: {count(len(report.strays), 'key')}."
         if report.of_other_stacks:
@@ -265,11 +265,10 @@ def verdict(report: DriftReport) -> Iterator[str]:
 def _no_drift(report: DriftReport) -> str:
     if report.idle:
         return f"No drift, but {report.idle}."
-    if report.hidden or not report.complete:
+    if report.blind or not report.complete:
         return "No drift in what was looked at."
     are, them = ("is", "it") if report.keys == 1 else ("are", "them")
-    text = f"No drift. The {count(report.keys, 'key')} of the state {are} as keyplan left {them}"
-    return f"{text}{as_far(report.unreadable)}."
+    return f"No drift. The {count(report.keys, 'key')} of the state {are} as keyplan left {them}."
 
 
 def _next(report: DriftReport) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from keyplan.plans.changes import DriftKind
@@ -27,8 +27,11 @@ _STACK = re.compile(rf"^{SUCCESS}{_LABEL} ", re.MULTILINE)
 _CHECKED = re.compile(rf"^{CHECKED}{_LABEL} ([0-9]+(?:\.[0-9]+)?)$", re.MULTILINE)
 
 
-def drift_metrics(report: DriftReport, *, seconds: float) -> str:
-    """The metrics of a check that could be made."""
+def drift_metrics(report: DriftReport, *, seconds: float, before: str = "") -> str:
+    """The metrics of a check; `before` is the file as it was.
+
+    A check that could not see all that matters has figures, and is no success.
+    """
     stack = ("stack", report.stack)
     tally: dict[tuple[str, DriftKind], int] = {
         (provider, kind): 0 for provider in report.providers for kind in DriftKind
@@ -63,8 +66,8 @@ def drift_metrics(report: DriftReport, *, seconds: float) -> str:
                 "How long the last check took.",
                 [(only, seconds)],
             ),
-            *_ran(only, report.now, success=True),
-            *_checked(only, report.now.timestamp()),
+            *_ran(only, report.now, success=not report.blind),
+            *(_last_success(only, before) if report.blind else _checked(only, report.now)),
         ]
     )
 
@@ -79,9 +82,13 @@ def failed_metrics(stack: str | None, before: str, now: datetime) -> str:
         known = _STACK.search(before)
         stack = _plain(known[1]) if known else ""
     only: Labels = (("stack", stack),)
+    return "".join([*_ran(only, now, success=False), *_last_success(only, before)])
+
+
+def _last_success(labels: Labels, before: str) -> Iterator[str]:
     last = _CHECKED.search(before)
-    kept = _checked(only, float(last[2])) if last else ()
-    return "".join([*_ran(only, now, success=False), *kept])
+    if last:
+        yield from _checked(labels, datetime.fromtimestamp(float(last[2]), UTC))
 
 
 def _ran(labels: Labels, now: datetime, *, success: bool) -> Iterator[str]:
@@ -90,12 +97,13 @@ def _ran(labels: Labels, now: datetime, *, success: bool) -> Iterator[str]:
         "When drift was last looked for, with or without success.",
         [(labels, now.timestamp())],
     )
-    text = "Whether the last check for drift could be made, whatever it found."
+    text = "Whether the last check for drift saw all that matters, whatever it found."
     yield from _metric(SUCCESS, text, [(labels, int(success))])
 
 
-def _checked(labels: Labels, instant: float) -> Iterator[str]:
-    return _metric(CHECKED, "When drift was last looked for with success.", [(labels, instant)])
+def _checked(labels: Labels, instant: datetime) -> Iterator[str]:
+    text = "When drift was last looked for with success."
+    return _metric(CHECKED, text, [(labels, instant.timestamp())])
 
 
 def _metric(name: str, help_: str, samples: Iterable[tuple[Labels, float]]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -53,6 +54,21 @@ def test_a_failure_keeps_the_last_success_and_no_figure(stack: str, known: bool)
             ("keyplan_drift_last_run_timestamp_seconds", of(stack)): LATER.timestamp(),
             ("keyplan_drift_last_success_timestamp_seconds", of(stack)): NOON.timestamp(),
         }
+
+
+def test_a_check_that_could_not_see_everything_is_no_success() -> None:
+    before = drift_metrics(report(), seconds=1)
+    blind = replace(report(entry()), hidden=1, now=LATER)
+    found = {
+        name: value
+        for (name, _), value in read_exposition(
+            drift_metrics(blind, seconds=1, before=before)
+        ).items()
+    }
+    assert found["keyplan_drift_keys"] == 1
+    assert found["keyplan_drift_last_run_success"] == 0
+    assert found["keyplan_drift_last_run_timestamp_seconds"] == LATER.timestamp()
+    assert found["keyplan_drift_last_success_timestamp_seconds"] == NOON.timestamp()
 
 
 @pytest.mark.parametrize("before", ["", "no metrics\n", "\udcff{"])
