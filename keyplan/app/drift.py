@@ -13,7 +13,7 @@ from keyplan.app.plan import PlanResult, new_token, providers_needed
 from keyplan.app.workspace import Workspace
 from keyplan.diagnostics import Diagnostic
 from keyplan.errors import BusyError
-from keyplan.planning.planner import PlanContext
+from keyplan.planning.inputs import PlanContext
 from keyplan.planning.survey import survey
 from keyplan.plans.drift import DriftReport
 from keyplan.plans.options import PlanOptions

@@ -13,7 +13,8 @@ from keyplan.diagnostics import Diagnostic
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
 from keyplan.model.resources import Imported
-from keyplan.planning.planner import PlanContext, make_plan
+from keyplan.planning.inputs import PlanContext
+from keyplan.planning.planner import make_plan
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan, PlanMode
 from keyplan.state.model import State

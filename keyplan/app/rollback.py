@@ -21,7 +21,7 @@ from keyplan.diagnostics import ConfigurationError
 from keyplan.errors import UnknownNameError
 from keyplan.model.address import Address
 from keyplan.model.principals import Principal
-from keyplan.planning.planner import PlanContext
+from keyplan.planning.inputs import PlanContext
 from keyplan.planning.rollback import Past, head_of, make_rollback_plan, residue_of
 from keyplan.planning.rollback_serial import make_serial_plan
 from keyplan.plans.findings import BrakeName, Finding

@@ -22,9 +22,9 @@ from keyplan.planning.access import AccessView, access_changes, policy_stages
 from keyplan.planning.changes import resource_changes
 from keyplan.planning.drafts import Draft
 from keyplan.planning.guards import lockout_line, with_bypass
+from keyplan.planning.inputs import PlanContext
 from keyplan.planning.intents import KeyDiff
 from keyplan.planning.performable import on_stopped_keys, overfull, unsupported
-from keyplan.planning.planner import PlanContext
 from keyplan.planning.rollback_diffs import diffs_of
 from keyplan.planning.rollback_findings import REMAINS, needs_active
 from keyplan.planning.rollback_order import steps_of

@@ -18,7 +18,8 @@ from keyplan.model.principals import Principal
 from keyplan.model.resources import DesiredKey, Imported, Moved
 from keyplan.model.stack import OutputBlock, ProviderBlock, Stack
 from keyplan.planning.elsewhere import refuse_elsewhere
-from keyplan.planning.planner import PlanContext, make_plan
+from keyplan.planning.inputs import PlanContext
+from keyplan.planning.planner import make_plan
 from keyplan.planning.rollback_declared import as_it_was, put_away
 from keyplan.planning.rollback_findings import newer, not_back, taken
 from keyplan.planning.rollback_settling import merged, settlement_back

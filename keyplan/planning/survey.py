@@ -18,8 +18,9 @@ from keyplan.model.timing import format_date, parse_instant
 from keyplan.model.touching import paths_of
 from keyplan.planning.drift_strays import Strays, find_strays
 from keyplan.planning.drift_versions import CURRENT, Rotated, rotated
+from keyplan.planning.inputs import PlanContext
 from keyplan.planning.moving import relocate
-from keyplan.planning.planner import PlanContext, make_plan
+from keyplan.planning.planner import make_plan
 from keyplan.planning.refresh import refresh
 from keyplan.planning.remediating import suspect
 from keyplan.plans.changes import DriftItem, DriftKind, DriftResponse

@@ -30,7 +30,8 @@ from keyplan.model.resources import (
     RemovedMode,
 )
 from keyplan.model.stack import OutputBlock, ProviderBlock, Safety, Stack
-from keyplan.planning.planner import PlanContext, make_plan
+from keyplan.planning.inputs import PlanContext
+from keyplan.planning.planner import make_plan
 from keyplan.planning.survey import Survey, survey
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan, PlanMode

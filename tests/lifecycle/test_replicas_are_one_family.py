@@ -14,7 +14,8 @@ from keyplan.model.address import Address
 from keyplan.model.operations import CreateKey, ReplicateKey
 from keyplan.model.stack import OutputBlock, ProviderBlock, Stack
 from keyplan.model.values import Reference, Unknown, Value
-from keyplan.planning.planner import PlanContext, make_plan
+from keyplan.planning.inputs import PlanContext
+from keyplan.planning.planner import make_plan
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan
 from keyplan.testing.bench import key, replica

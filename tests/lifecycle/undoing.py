@@ -10,7 +10,8 @@ from typing import Any
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
 from keyplan.model.stack import Stack
-from keyplan.planning.planner import PlanContext, make_plan
+from keyplan.planning.inputs import PlanContext
+from keyplan.planning.planner import make_plan
 from keyplan.planning.rollback import Past, head_of, make_rollback_plan
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from keyplan.errors import KeyplanError
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.resources import Removed, RemovedMode
-from keyplan.planning.planner import PlanContext, make_plan
+from keyplan.planning.inputs import PlanContext
+from keyplan.planning.planner import make_plan
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan
 from keyplan.plans.planfile import read_plan, write_plan
