@@ -133,28 +133,10 @@ def _ideal(operation: Operation) -> Inverse:  # noqa: C901, PLR0911, PLR0912  (o
             return _compensating("the certificate stays valid until its end")
         case PutPolicy(target, before, after):
             return _exact(PutPolicy(target, after, before))
-        case CreateGrant(target, grant, terms):
-            return _exact(RevokeGrant(target, grant, terms))
-        case RevokeGrant(target, grant, terms):
-            return _compensating(
-                "the grant comes back with a new id", CreateGrant(target, grant, terms)
-            )
-        case CreateAlias(target, alias):
-            return _exact(DeleteAlias(target, alias))
-        case DeleteAlias(target, alias):
-            return _exact(CreateAlias(target, alias))
-        case MoveAlias(target, alias, source):
-            return _exact(MoveAlias(source, alias, target))
-        case RotateKey(target, version):
-            return _compensating(
-                f"version {version} stays, unused", ActivateVersion(target, version, version - 1)
-            )
-        case ActivateVersion(target, before, after):
-            return _exact(ActivateVersion(target, after, before))
-        case RetireVersion(target, version):
-            return _exact(AcceptVersion(target, version))
-        case AcceptVersion(target, version):
-            return _exact(RetireVersion(target, version))
+        case CreateGrant() | RevokeGrant() | CreateAlias() | DeleteAlias() | MoveAlias():
+            return _element_back(operation)
+        case RotateKey() | ActivateVersion() | RetireVersion() | AcceptVersion():
+            return _version_back(operation)
         case ChangePrimary(target, before, after):
             return _exact(ChangePrimary(target, after, before))
         case PutDocument(target, kind, document, before, after):
@@ -169,6 +151,40 @@ def _ideal(operation: Operation) -> Inverse:  # noqa: C901, PLR0911, PLR0912  (o
             return _exact(RenameKey(source, target, id))
         case _:
             assert_never(operation)
+
+
+def _element_back(
+    operation: CreateGrant | RevokeGrant | CreateAlias | DeleteAlias | MoveAlias,
+) -> Inverse:
+    match operation:
+        case CreateGrant(target, grant, terms):
+            return _exact(RevokeGrant(target, grant, terms))
+        case RevokeGrant(target, grant, terms):
+            return _compensating(
+                "the grant comes back with a new id", CreateGrant(target, grant, terms)
+            )
+        case CreateAlias(target, alias):
+            return _exact(DeleteAlias(target, alias))
+        case DeleteAlias(target, alias):
+            return _exact(CreateAlias(target, alias))
+        case MoveAlias(target, alias, source):
+            return _exact(MoveAlias(source, alias, target))
+
+
+def _version_back(
+    operation: RotateKey | ActivateVersion | RetireVersion | AcceptVersion,
+) -> Inverse:
+    match operation:
+        case RotateKey(target, version):
+            return _compensating(
+                f"version {version} stays, unused", ActivateVersion(target, version, version - 1)
+            )
+        case ActivateVersion(target, before, after):
+            return _exact(ActivateVersion(target, after, before))
+        case RetireVersion(target, version):
+            return _exact(AcceptVersion(target, version))
+        case AcceptVersion(target, version):
+            return _exact(RetireVersion(target, version))
 
 
 def _labels_back(operation: PutLabels) -> Iterator[PutLabels]:
