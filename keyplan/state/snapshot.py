@@ -7,7 +7,7 @@ invariant never reaches the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, TypeVar
 
 from keyplan.errors import JournalError, StateError
@@ -15,8 +15,9 @@ from keyplan.state.codec import decode_state, encode_state
 from keyplan.state.entries import RunStarted
 from keyplan.state.fold import CLOSED_RUNS
 from keyplan.state.integrity import verify
+from keyplan.state.journal import read_journal
 from keyplan.state.model import State, StateSnapshot
-from keyplan.state.runs import read_runs, runs
+from keyplan.state.runs import read_runs, runs, strays
 
 LeaseT_contra = TypeVar("LeaseT_contra", contravariant=True)
 
@@ -84,11 +85,34 @@ def load_snapshot(store: ReadableStore, *, new_lineage: Callable[[], str]) -> St
         verify(state)
     check_newest(store, state, closed_logs)
     closed = () if state is None else state.closed_runs
+    _refuse_renamed(store, state, strays(open_logs), {*open_logs, *closed_logs, *closed})
     open_run = _open_run(store, [run for run in runs(open_logs) if run not in closed])
     if state is None:
         begun = None if open_run is None else _lineage(store, open_run)
         state = State(lineage=begun or new_lineage())
     return StateSnapshot(state, None if blob is None else blob.version, open_run)
+
+
+def _refuse_renamed(
+    store: ReadableStore, state: State | None, logs: Sequence[str], known: Collection[str]
+) -> None:
+    """Raise `StateError` for the only journal of a run, if it is called otherwise than its run.
+
+    What that run made is in no state: passed over, it would be made twice.
+    """
+    for log in logs:
+        try:
+            head = next(iter(read_journal(store.read_log(log), run=log).entries), None)
+        except StateError:
+            continue  # not even its store takes it for a journal, or it is none
+        if not isinstance(head, RunStarted) or head.run in known:
+            continue
+        if state is None or (head.lineage == state.lineage and head.serial >= state.serial):
+            raise StateError(
+                f"the journal of run {head.run} is called {log}",
+                why="Under that name nobody goes on with it, and what the run did is in no state.",
+                advice=f"Call it {head.run} again, then: keyplan resume",
+            )
 
 
 def _open_run(store: ReadableStore, candidates: Sequence[str]) -> str | None:

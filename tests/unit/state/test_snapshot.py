@@ -132,6 +132,27 @@ def test_what_is_not_called_like_a_journal_is_no_run(name: str) -> None:
     assert store.archived == []
 
 
+def _called(store: Store, name: str, **head: object) -> None:
+    JournalWriter(store, "lease", name).append([samples.run_started(**head)], durable=True)
+
+
+@pytest.mark.parametrize("present", [True, False], ids=["with a state", "without"])
+def test_the_only_journal_of_a_run_is_missed_under_no_other_name(present: bool) -> None:
+    store = holding(samples.state(serial=7)) if present else Store()
+    _called(store, f"{RUNS[3]} old", run=RUNS[3], serial=7)
+    with pytest.raises(StateError, match=f"run {RUNS[3]} is called {RUNS[3]} old"):
+        snapshot_of(store)
+
+
+def test_copies_of_journals_that_are_there_are_no_runs() -> None:
+    store = holding(samples.state(serial=7, closed_runs=(RUNS[1],)))
+    _called(store, RUNS[3], run=RUNS[3], serial=7)
+    _called(store, f"{RUNS[3]} copy", run=RUNS[3], serial=7)
+    _called(store, f"{RUNS[1]} copy", run=RUNS[1], serial=7)
+    _called(store, f"{RUNS[0]} copy", run=RUNS[0], serial=2)
+    assert snapshot_of(store).open_run == RUNS[3]
+
+
 def test_journal_that_the_state_holds_already_is_not_open() -> None:
     store = holding(samples.state(serial=7, closed_runs=(RUNS[2],)))
     store.logs = {RUNS[2]: b""}
