@@ -3,61 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ConfigDict, Field
 
 from keyplan.app.schema import language_schema
-from keyplan.config.decode import Deferred
-from keyplan.config.decode_collections import compile_field
-from keyplan.config.fields import (
-    Choice,
-    Clock,
-    Duration,
-    Flag,
-    Instant,
-    Items,
-    Kind,
-    Network,
-    Number,
-    Plain,
-    Record,
-    Refers,
-    Shape,
-    Table,
-    Text,
-    Zone,
-)
 from keyplan.config.fields import Field as LanguageField
+from keyplan.config.fields import Items, Kind, Plain, Record, Refers, Shape, Table, Text
 from keyplan.config.language import BLOCKS, LATER_BLOCKS, RESERVED
 from keyplan.config.language_stack import STACK, documentation, field_at, quotes_matter
-from keyplan.config.report import INVALID, Report
 from keyplan.config.schema.document import Installed, stack_schema
-from keyplan.config.schema.scalars import scalar_schema
-from keyplan.config.schema.shapes import KIND, Site, field_schema
-from keyplan.config.source import SourceFile
-from keyplan.config.tree import ListNode, Node, ScalarNode, parse
-from keyplan.diagnostics import Diagnostics
+from keyplan.config.schema.shapes import KIND
 from keyplan.session.registry import load_registry
-from keyplan.testing.fake import fake_plugin
+from tests.unit.config.schemas import SCHEMA, complaints, load
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = sorted((ROOT / "examples").glob("**/*keyplan.yaml"))
 TEMPLATES = sorted((ROOT / "keyplan/app/templates").glob("*/*.yaml"))
 BROKEN = sorted((ROOT / "tests/broken").glob("*.yaml"))
-
-FAKES = {name: fake_plugin(name) for name in ("hsm", "aws")}
-INSTALLED = Installed(
-    providers={name: plugin.settings_model for name, plugin in FAKES.items()},
-    stores={"local": load_registry().stores["local"].settings_model},
-)
-SCHEMA = stack_schema(INSTALLED, "0.1.0")
 
 # Mistakes that one file's structure does not show: what addresses name, what values mean,
 # what providers can do, what `defaults` of another file may supply.
@@ -84,47 +51,6 @@ UNSEEN_FILES = {
     "time_zone_unknown",
     "variable_default_of_wrong_type",
 }
-
-
-# -- YAML as other tools read it -----------------------------------------------------------
-
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_WORDS: Mapping[str, Any] = {
-    "": None, "~": None, "null": None, "true": True, "false": False,
-    "True": True, "False": False, "TRUE": True, "FALSE": False, "Null": None, "NULL": None,
-}  # fmt: skip
-
-
-def plain(node: Node) -> Any:
-    """A node as the core schema of YAML 1.2 resolves it: what an editor validates."""
-    if isinstance(node, ScalarNode):
-        return node.text if node.quoted else resolved(node.text)
-    if isinstance(node, ListNode):
-        return [plain(item) for item in node.items]
-    return {name: plain(entry.value) for name, entry in node.entries.items()}
-
-
-def resolved(text: str) -> Any:
-    if text in _WORDS:
-        return _WORDS[text]
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
-
-
-def load(text: str) -> Any:
-    """A file's data; `None` with `False` if it is not YAML."""
-    diagnostics = Diagnostics()
-    node = parse(SourceFile.of("keyplan.yaml", Path("keyplan.yaml"), text), diagnostics)
-    return None if node is None or diagnostics.has_errors else plain(node)
-
-
-def complaints(data: Any, schema: Mapping[str, Any] = SCHEMA) -> list[str]:
-    return [
-        f"{'/'.join(map(str, error.path))}: {error.message[:80]}"
-        for error in Draft202012Validator(schema).iter_errors(data)
-    ]
 
 
 # -- the whole ---------------------------------------------------------------------------
@@ -247,67 +173,6 @@ def test_reserved_fields_are_not_in_it() -> None:
         if field.later:
             title = ".".join(path)
             assert f"'title': '{title}'" not in str(SCHEMA)
-
-
-# -- scalars: whatever the decoder takes, the schema takes ----------------------------------
-
-SCALARS = (
-    Text(), Text(r"[a-z]{1,8}", "letters"), Flag(), Number(), Number(integer=True, minimum=0),
-    Number(minimum=0, maximum=1), Choice(("root", "service")), Duration(), Instant(),
-    Instant(end=True), Network(), Clock(), Zone(),
-)  # fmt: skip
-TEXTS = (
-    "true", "false", "yes", "True", "1", "0", "-1", "1.5", "01", "1e3", "1.", ".5", "90d", "1y",
-    "90", "0s", "d", "2027-06-30", "2027-06-30T12:00:00Z", "2027-06-30t12:00:00+01:00",
-    "2027-02-30", "2027-6-1", "10.0.0.0/8", "10.0.0.1", "::1/128", "fe80::/10", "10.0.0.0/33",
-    "09:00", "9:00", "24:00", "UTC", "Europe/Berlin", "Etc/GMT+1", "Nowhere", "root", "service",
-    "other", "none", "abc", "${var.x}", "a ${var.x}", "%{ if true }x%{ endif }", "$x", "",
-)  # fmt: skip
-
-
-def accepts(shape: Shape, kind: Kind, node: ScalarNode, *, nullable: bool) -> bool:
-    """Whether the decoder takes it, templates counting as taken."""
-    diagnostics = Diagnostics()
-    field = LanguageField("field", shape, "Doc.", kind, nullable=nullable)
-    value = compile_field(field).decode(node, Report(diagnostics))
-    return isinstance(value, Deferred) or value is not INVALID
-
-
-@given(
-    st.sampled_from(SCALARS),
-    st.sampled_from((Kind.TEMPLATE, Kind.LITERAL)),
-    st.one_of(st.sampled_from(TEXTS), st.text("0123456789-:.dTZ/", max_size=12)),
-    st.booleans(),
-    st.booleans(),
-)
-def test_a_scalar_that_is_decoded_is_accepted(
-    shape: Shape, kind: Kind, text: str, quoted: bool, nullable: bool
-) -> None:
-    node = ScalarNode(text, 1, 1, SourceFile.of("x", Path("x"), text), quoted)
-    field = LanguageField("field", shape, "Doc.", kind, nullable=nullable)
-    schema = {**field_schema(field, Site((), Kind.LITERAL)), "$defs": SCHEMA["$defs"]}
-    if accepts(shape, kind, node, nullable=nullable):
-        assert complaints(plain(node), schema) == []
-
-
-@pytest.mark.parametrize(
-    ("shape", "text"),
-    [
-        (Flag(), "yes"), (Duration(), "90"), (Duration(), "1w"), (Instant(), "tomorrow"),
-        (Choice(("root", "service")), "Root"), (Number(minimum=0, maximum=1), "2"),
-        (Number(integer=True), "1.5"), (Clock(), "9:00"), (Network(), "localhost"),
-        (Text(r"[a-z]{1,8}", "letters"), "A"), (Text(), ""),
-    ],
-)  # fmt: skip
-def test_a_scalar_of_another_form_is_refused(shape: Any, text: str) -> None:
-    schema = {**scalar_schema(shape, Kind.TEMPLATE), "$defs": SCHEMA["$defs"]}
-    assert complaints(resolved(text), schema)
-
-
-def test_a_literal_takes_no_template() -> None:
-    assert complaints({"keyplan": {"required_version": "${var.x}"}})
-    assert complaints({"variable": {"x": {"type": "string", "default": {"a": ["${var.y}"]}}}})
-    assert not complaints({"variable": {"x": {"type": "string", "default": {"a": ["y", 1, None]}}}})
 
 
 # -- blocks ------------------------------------------------------------------------------
