@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -17,8 +16,8 @@ import pytest
 from keyplan.errors import BusyError, StateConflictError, StoreError
 from keyplan.testing.store_contract import lease_info
 from keyplan_state.postgres import PostgresStore
-from keyplan_state.postgres_target import PostgresSettings, resolve
 from tests.support.postgres import PostgresServer
+from tests.unit.state.postgres_stores import postgres_store
 
 _HOLD = """
 import sys, time
@@ -35,17 +34,9 @@ store.append("run-1", [b"two"], lease=lease)
 """
 
 
-def _settings(**extra: object) -> PostgresSettings:
-    return PostgresSettings.model_validate({"url": {"env": "URL"}, "stack": "payments", **extra})
-
-
-def _store(url: str, *, ttl: float = 60.0, **extra: object) -> PostgresStore:
-    return PostgresStore(resolve(_settings(**extra), Path(), {"URL": url}), ttl=ttl)
-
-
 @pytest.fixture
 def store(postgres_url: str) -> PostgresStore:
-    return _store(postgres_url)
+    return postgres_store(postgres_url)
 
 
 @pytest.fixture
@@ -83,9 +74,9 @@ def test_reading_creates_nothing(store: PostgresStore, sql) -> None:
 
 def test_stacks_and_schemas_are_apart(postgres_url: str) -> None:
     places = [
-        _store(postgres_url),
-        _store(postgres_url, stack="billing"),
-        _store(postgres_url, schema="other"),
+        postgres_store(postgres_url),
+        postgres_store(postgres_url, stack="billing"),
+        postgres_store(postgres_url, schema="other"),
     ]
     leases = [place.acquire(lease_info()) for place in places]
     for number, (place, lease) in enumerate(zip(places, leases, strict=True)):
@@ -105,10 +96,10 @@ def test_a_user_without_the_right_to_create_is_told(
     try:
         url = f"postgresql://{role}:limited-secret@127.0.0.1:{postgres.port}/{postgres_database}"
         with pytest.raises(StoreError, match="may not do this") as caught:
-            _store(url).acquire(lease_info())
+            postgres_store(url).acquire(lease_info())
         assert "CREATE SCHEMA" in caught.value.advice
         sql(f"CREATE SCHEMA keyplan AUTHORIZATION {role}")
-        lease = _store(url).acquire(lease_info())
+        lease = postgres_store(url).acquire(lease_info())
         lease.release()
     finally:
         sql(f"DROP OWNED BY {role}")
@@ -127,7 +118,7 @@ def test_tables_of_a_newer_keyplan_are_refused(store: PostgresStore, sql) -> Non
 
 
 def test_a_holder_that_is_killed_frees_itself_after_its_time(postgres_url: str, sql) -> None:
-    store = _store(postgres_url)
+    store = postgres_store(postgres_url)
     with _holder(postgres_url) as process:
         holder = store.holder()
         assert holder is not None
@@ -145,7 +136,7 @@ def test_a_holder_that_is_killed_frees_itself_after_its_time(postgres_url: str, 
 
 
 def test_a_paused_holder_that_lost_the_lease_writes_nothing(postgres_url: str, sql) -> None:
-    store = _store(postgres_url)
+    store = postgres_store(postgres_url)
     with _holder(postgres_url) as process:
         os.kill(process.pid, signal.SIGSTOP)
         store.unlock(lease_info().id)
@@ -161,7 +152,7 @@ def test_a_paused_holder_that_lost_the_lease_writes_nothing(postgres_url: str, s
 
 def test_time_is_the_servers(postgres_url: str, sql) -> None:
     """A holder whose row was not renewed for its time to live has lost it, and writes nothing."""
-    store, other = _store(postgres_url), _store(postgres_url)
+    store, other = postgres_store(postgres_url), postgres_store(postgres_url)
     lease = store.acquire(lease_info())
     with pytest.raises(BusyError):
         other.acquire(lease_info(2))
@@ -178,7 +169,7 @@ def test_time_is_the_servers(postgres_url: str, sql) -> None:
 def test_a_heartbeat_keeps_the_lease_and_a_lost_connection_does_not_end_it(
     postgres_url: str, sql
 ) -> None:
-    store, other = _store(postgres_url, ttl=3.0), _store(postgres_url, ttl=3.0)
+    store, other = postgres_store(postgres_url, ttl=3.0), postgres_store(postgres_url, ttl=3.0)
     lease = store.acquire(lease_info())
     until = time.monotonic() + 4.5
     while time.monotonic() < until:
@@ -199,9 +190,9 @@ def test_a_heartbeat_keeps_the_lease_and_a_lost_connection_does_not_end_it(
 
 def test_two_that_make_the_tables_at_once(postgres_url: str) -> None:
     """The lease decides between them, nothing breaks."""
-    lease = _store(postgres_url).acquire(lease_info())
+    lease = postgres_store(postgres_url).acquire(lease_info())
     with pytest.raises(BusyError):
-        _store(postgres_url).acquire(lease_info(2))
+        postgres_store(postgres_url).acquire(lease_info(2))
     lease.check()
 
 
@@ -306,7 +297,7 @@ def test_commits_are_durable_whatever_the_default(store: PostgresStore, sql) -> 
 def test_a_server_that_hangs_is_given_up(
     postgres: PostgresServer, postgres_url: str, monkeypatch: pytest.MonkeyPatch, sql
 ) -> None:
-    store = _store(f"{postgres_url}?connect_timeout=2")
+    store = postgres_store(f"{postgres_url}?connect_timeout=2")
     lease = store.acquire(lease_info())
     monkeypatch.setattr(store._link, "_patience", 0.5)
     assert store.load() is None
@@ -337,7 +328,7 @@ def test_what_the_server_refuses_is_said_without_the_password(
     postgres: PostgresServer, url: str, expected: str
 ) -> None:
     with pytest.raises(StoreError, match=expected) as caught:
-        _store(url.format(port=postgres.port)).load()
+        postgres_store(url.format(port=postgres.port)).load()
     said = repr(caught.value.__dict__) + str(caught.value)
     assert "secret" not in said
     assert "word-of-tests" not in said
@@ -345,86 +336,8 @@ def test_what_the_server_refuses_is_said_without_the_password(
     assert caught.value.__suppress_context__
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "host=db.example password='hunter2 broken",
-        "postgresql://u:hunter2@h:port/x?nonsense=hunter2",
-    ],
-)
-def test_an_address_that_is_none_is_not_repeated(url: str) -> None:
-    with pytest.raises(StoreError, match="cannot be understood") as caught:
-        _store(url)
-    assert "hunter2" not in repr(caught.value.__dict__)
-
-
-def test_an_address_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="URL is not set"):
-        resolve(_settings(), tmp_path, {})
-    with pytest.raises(StoreError, match="cannot be read"):
-        resolve(_settings(url={"file": "url.txt"}), tmp_path, {})
-    (tmp_path / "url.txt").write_text("postgresql://127.0.0.1/x\n")
-    target = resolve(_settings(url={"file": "url.txt"}), tmp_path, {})
-    assert target.parameters["host"] == "127.0.0.1"
-
-
-@pytest.mark.parametrize("mode", ["disable", "allow", "prefer", "require", "verify-ca"])
-def test_a_remote_server_must_be_verified(mode: str) -> None:
-    with pytest.raises(StoreError, match=f"sslmode={mode}"):
-        _store(f"postgresql://u:p@db.example/x?sslmode={mode}")
-
-
-@pytest.mark.parametrize(
-    ("url", "mode"),
-    [
-        ("postgresql://u:p@db.example/x", "verify-full"),
-        ("postgresql://u:p@db.example/x?sslmode=verify-full", "verify-full"),
-        ("host=localhost hostaddr=192.0.2.1 dbname=x", "verify-full"),
-        ("postgresql://127.0.0.1,db.example/x", "verify-full"),
-        ("service=production", "verify-full"),
-        ("postgresql://[::1]/x", None),
-        ("postgresql://127.0.0.1:5432/x", None),
-        ("postgresql:///x", None),
-        ("host=/run/postgresql dbname=x", None),
-    ],
-)
-def test_what_is_remote(url: str, mode: str | None) -> None:
-    target = resolve(_settings(), Path(), {"URL": url})
-    assert target.parameters.get("sslmode") == mode
-    assert "192.0.2.1" not in repr(target)
-
-
-def test_the_environment_of_libpq_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PGHOST", "db.example")
-    monkeypatch.setenv("PGSSLMODE", "require")
-    with pytest.raises(StoreError, match="sslmode=require"):
-        _store("postgresql:///x")
-
-
-@pytest.mark.parametrize(
-    "extra",
-    [{"schema": "pg_catalog"}, {"schema": 'a"b'}, {"stack": ""}, {"stack": "a b"}, {"url": {}},
-     {"url": {"env": "A", "file": "b"}}, {"url": "postgresql://u:p@h/x"}],
-)  # fmt: skip
-def test_settings_that_are_none(extra: dict[str, object]) -> None:
-    with pytest.raises(ValueError):
-        _settings(**extra)
-
-
-def test_without_the_driver_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(StoreError, match="psycopg") as caught:
-        _store("postgresql:///x")
-    assert "keyplan[postgres]" in caught.value.advice
-
-
-def test_importing_the_store_imports_no_driver() -> None:
-    code = "import sys, keyplan_state.postgres; sys.exit('psycopg' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
 def test_connections_end_with_their_store(postgres_url: str, sql) -> None:
-    store = _store(postgres_url)
+    store = postgres_store(postgres_url)
     store.acquire(lease_info()).release()
     assert store.load() is None
     count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'keyplan'"
