@@ -33,7 +33,7 @@ def documented() -> list[str]:
 
 def test_every_code_of_the_source_is_documented() -> None:
     missing = {code: places for code, places in used().items() if code not in documented()}
-    assert not missing, "explain it in tests/docs/remedies.py or a table of codes"
+    assert not missing, "explain it in tests/docs/meanings_*.py or a table of codes"
 
 
 def test_every_documented_code_is_used() -> None:
