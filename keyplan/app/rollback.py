@@ -47,6 +47,10 @@ only. Neither is `max-delete`: keys go back on their way out only when a person 
 """
 
 
+NEVER_INHERITED: Final = frozenset({BrakeName.LOCKOUT.value})
+"""To give a key up was allowed for the policy of the run, and not for the one before it."""
+
+
 @dataclass(frozen=True, slots=True)
 class RollbackResult:
     """A rollback that was performed. `residue` is what it does not bring back."""
@@ -78,7 +82,7 @@ def rollback_run(
         report = perform(
             workspace,
             plan,
-            allowed=allowed | BY_NATURE,
+            allowed=allowed - NEVER_INHERITED | BY_NATURE,
             options=replace(options, operation=OPERATION),
             observer=observer,
             interrupt=interrupt,

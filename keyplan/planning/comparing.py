@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from keyplan.model.address import Address
 from keyplan.model.keys import Relation
-from keyplan.model.resources import Manage
+from keyplan.model.resources import DesiredKey, Manage
 from keyplan.planning.adopting import diff_imported
 from keyplan.planning.aliases import without_moved_aliases
 from keyplan.planning.changes import parents_of
-from keyplan.planning.compare import elements
+from keyplan.planning.compare import elements, ignored
 from keyplan.planning.diff import KeyResult, World, diff_declared
 from keyplan.planning.drift import DriftContext, drift_of
 from keyplan.planning.families import hold_parents, orphans, out_of_use, protectors
@@ -22,6 +22,7 @@ from keyplan.planning.refreshonly import accept_drift
 from keyplan.planning.remediating import covered, reduced, suspect
 from keyplan.planning.replicas import hold_primaries, misplaced
 from keyplan.planning.retire import Leaving, diff_leaving, removal_of
+from keyplan.planning.visible import hidden
 from keyplan.plans.changes import DriftItem, Due
 from keyplan.plans.findings import Finding
 from keyplan.plans.plan import PlanMode
@@ -41,7 +42,12 @@ def compare(inputs: Inputs) -> Compared:
     """Drift first, then what to do about everything."""
     drift = tuple(_drift(inputs)) if inputs.options.refresh else ()
     if inputs.options.mode is PlanMode.REFRESH_ONLY:
-        return Compared(accept_drift(drift, inputs.state, inputs.world.live), drift)
+        refused = inputs.world.hidden
+        unseen = tuple(
+            hidden(address, refused[address], looked_at=True)
+            for address in sorted(inputs.chosen & refused.keys())
+        )
+        return Compared(accept_drift(drift, inputs.state, inputs.world.live), drift, unseen)
     results = dict(_results(inputs))
     found = {address: result.diff for address, result in results.items() if result.diff}
     if inputs.options.remediating:
@@ -87,7 +93,8 @@ def _drift(inputs: Inputs) -> Iterable[DriftItem]:
         inputs.view,
         inputs.primaries.names,
     )
-    for address in sorted(inputs.chosen & inputs.state.resources.keys()):
+    known = inputs.state.resources.keys() - inputs.world.hidden.keys()
+    for address in sorted(inputs.chosen & known):
         live = inputs.world.live.get(address)
         yield from drift_of(
             inputs.state.resources[address], live, inputs.wanted.get(address), context
@@ -118,7 +125,9 @@ def _results(inputs: Inputs) -> Iterable[tuple[Address, KeyResult]]:
     declared = {} if destroying else inputs.wanted
     imported = inputs.graph.imported
     for address, wanted in declared.items():
-        if address in imported and address not in state.resources:
+        if address in inputs.world.hidden:
+            yield address, _not_compared(inputs, wanted.key)
+        elif address in imported and address not in state.resources:
             yield address, diff_imported(wanted, imported[address], live.get(address), world)
         else:
             resource = state.resources.get(address)
@@ -130,8 +139,18 @@ def _results(inputs: Inputs) -> Iterable[tuple[Address, KeyResult]]:
             world=world,
             removed=removal_of(address, inputs.graph.removed),
             destroying=destroying,
+            refusal=inputs.world.hidden.get(address),
         )
         yield address, diff_leaving(leaving)
+
+
+def _not_compared(inputs: Inputs, key: DesiredKey) -> KeyResult:
+    """A declared key of which nothing may be read stays as it is, and holds up its plan."""
+    if ignored(key, "lifecycle"):
+        return KeyResult()  # it is to be left alone
+    looked_at = key.lifecycle.manage is Manage.OBSERVE
+    refusal = inputs.world.hidden[key.address]
+    return KeyResult(findings=(hidden(key.address, refusal, looked_at=looked_at),))
 
 
 def _derived_from(inputs: Inputs) -> frozenset[Address]:

@@ -22,7 +22,7 @@ from keyplan.planning.remediating import reverting
 from keyplan.planning.replicas import Primaries, primaries
 from keyplan.planning.selection import select
 from keyplan.planning.strangers import doubts, orphaned
-from keyplan.planning.visible import hidden, idle, unreadable
+from keyplan.planning.visible import idle, unreadable
 from keyplan.planning.wanted import Wanted, accepted_gaps, planning_view, unhonoured, want
 from keyplan.plans.findings import Finding
 from keyplan.plans.options import PlanOptions
@@ -110,17 +110,17 @@ def gather(
     )
     if options.remediating:
         return inputs, []  # what is wrong with other keys must not stand in the way
+    seen = world.seen
     findings = [
         *relocation.findings,
         *uncompiled,
         *accepted_gaps(declared),
         *unhonoured(declared),
-        *unreadable(_providers(inputs), world.live, plugins, wanted, state.resources),
-        *hidden(_providers(inputs), world.hidden),
-        *idle(declared, state.resources, world.live),
-        *doubts(wanted, state.resources, world.live, inputs.view),
+        *unreadable(_providers(inputs), seen, plugins, wanted, state.resources),
+        *idle(declared, state.resources, seen),
+        *doubts(wanted, state.resources, seen, inputs.view),
         *orphaned(
-            {a: item for a, item in state.resources.items() if a in chosen}, world.live, inputs.view
+            {a: item for a, item in state.resources.items() if a in chosen}, seen, inputs.view
         ),
     ]
     return inputs, findings

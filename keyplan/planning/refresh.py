@@ -6,7 +6,7 @@ deletion is there; one that is absent is absent, and said.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -29,7 +29,8 @@ class RefreshedState:
     `aliases` maps (provider, alias) to the id it points to, for aliases that are declared
     and were not in the state.
     `fingerprints` are of live keys, or with `--no-refresh` those of the last reading.
-    `hidden` are the refusals to read anything of a key, which is in `live` as it was applied.
+    `hidden` are the refusals to read anything of a key, which is in `live` as it was applied:
+    it is there, and what rests on it stands. `seen` is without them.
     """
 
     live: Mapping[Address, Observation]
@@ -37,6 +38,21 @@ class RefreshedState:
     fingerprints: Mapping[Address, str] = field(default_factory=dict)
     hidden: Mapping[Address, DeniedError] = field(default_factory=dict)
     read: int = 0
+
+    @property
+    def seen(self) -> Mapping[Address, Observation]:
+        """The keys of which something can be said."""
+        return {address: live for address, live in self.live.items() if address not in self.hidden}
+
+
+def look(
+    session: ProviderSession, ids: Sequence[str]
+) -> tuple[Mapping[str, Observation], Mapping[str, DeniedError]]:
+    """The keys that were found, and why nothing of others may be read, both by id."""
+    try:
+        return session.read(ids), {}
+    except HiddenKeysError as error:
+        return error.seen, error.hidden
 
 
 def refresh(
@@ -78,7 +94,7 @@ def refresh(
         aliases=_taken_aliases(graph, live, sessions),
         fingerprints=fingerprints,
         hidden=hidden,
-        read=len(state.resources),
+        read=len(state.resources) - len(hidden),
     )
 
 
@@ -113,12 +129,7 @@ def _read(
     session: ProviderSession, resources: list[ResourceState]
 ) -> tuple[dict[Address, Observation], dict[Address, DeniedError]]:
     """The keys that were found, and why nothing of others may be read."""
-    seen: Mapping[str, Observation]
-    hidden: Mapping[str, DeniedError] = {}
-    try:
-        seen = session.read([resource.id for resource in resources])
-    except HiddenKeysError as error:
-        seen, hidden = error.seen, error.hidden
+    seen, hidden = look(session, [resource.id for resource in resources])
     return (
         {item.address: seen[item.id] for item in resources if item.id in seen},
         {item.address: hidden[item.id] for item in resources if item.id in hidden},

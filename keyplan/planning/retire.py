@@ -4,6 +4,7 @@ Rules (LANGUAGE.md §8): absence never destroys a protected key; destroying is s
 (suspend, soak, schedule, wait); where a service destroys at once, keyplan holds the
 clock and destroys in a later apply; children go before their parents. A key that was only
 observed at its last apply belongs to others: it is forgotten, and nothing of it is written.
+So can a key of which nothing may be read be forgotten, and nothing else becomes of it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from keyplan.diagnostics import Severity
+from keyplan.errors import DeniedError
 from keyplan.model.address import Address, matches
 from keyplan.model.keys import KeyState
 from keyplan.model.observations import Observation
@@ -29,7 +31,7 @@ from keyplan.planning.intents import (
     Schedule,
 )
 from keyplan.planning.terms import deletion_terms
-from keyplan.planning.visible import of_the_service
+from keyplan.planning.visible import hidden, of_the_service
 from keyplan.plans.changes import Action, Due, Reason
 from keyplan.plans.findings import Finding
 from keyplan.sdk.capabilities import Capabilities, Deletion
@@ -45,6 +47,7 @@ class Leaving:
     world: World
     removed: Removed | None
     destroying: bool  # `keyplan destroy`
+    refusal: DeniedError | None = None  # to read it: `live` is as it was applied
 
     @property
     def capabilities(self) -> Capabilities:
@@ -85,6 +88,8 @@ def diff_leaving(leaving: Leaving) -> KeyResult:
         return KeyResult(_diff(leaving, Action.FORGET, (Forget(),), note))
     if live is None:
         return _gone(leaving)
+    if leaving.refusal is not None and mode is not RemovedMode.FORGET:
+        return KeyResult(findings=(hidden(resource.address, leaving.refusal),))
     if mode in (RemovedMode.FORGET, RemovedMode.SUSPEND):
         return _forget(leaving, live, suspend=mode is RemovedMode.SUSPEND)
     on_its_way = resource.phase is not Phase.LIVE or live.deletion_at is not None
@@ -131,6 +136,9 @@ def _gone(leaving: Leaving) -> KeyResult:
 
 
 def _forget(leaving: Leaving, live: Observation, *, suspend: bool) -> KeyResult:
+    if leaving.refusal is not None:
+        note = "it cannot be read, so that no call is made; keyplan no longer looks after it"
+        return KeyResult(_diff(leaving, Action.FORGET, (Forget(),), note))
     intents: list[Intent] = []
     if suspend and live.state is KeyState.ACTIVE:
         intents.append(Move(KeyState.ACTIVE, KeyState.SUSPENDED, Reason.REMOVED))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from keyplan.errors import JournalError, StalePlanError
+from keyplan.errors import DeniedError, JournalError, StalePlanError
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
 from keyplan.model.observations import Observation
@@ -25,6 +25,7 @@ from keyplan.planning.guards import lockout_line, with_bypass
 from keyplan.planning.inputs import PlanContext
 from keyplan.planning.intents import KeyDiff
 from keyplan.planning.performable import on_stopped_keys, overfull, unsupported
+from keyplan.planning.refresh import look
 from keyplan.planning.rollback_diffs import diffs_of
 from keyplan.planning.rollback_findings import REMAINS, needs_active
 from keyplan.planning.rollback_order import steps_of
@@ -84,8 +85,8 @@ def make_rollback_plan(
     """
     _check_places(past.head, sessions)
     run = Run.of(past.head.run, past.before, past.entries)
-    live = _read(run, sessions)
-    present = Present(snapshot.state, live)
+    present = _read(run, snapshot.state, sessions)
+    live = present.live
     capabilities = {name: session.capabilities for name, session in sessions.items()}
     view = AccessView(
         {name: item.located for name, item in sessions.items()},
@@ -128,7 +129,7 @@ def make_rollback_plan(
         brakes=_brakes(run, snapshot.state, steps, changes, stack.safety),
         outputs=_outputs(run, snapshot.state),
         lockout=lockout_line(proof, view),
-        keys=len(live),
+        keys=len(live) + len(present.hidden),
         read=len(live),
         observe=stack.mode is StackMode.OBSERVE,
     )
@@ -170,16 +171,18 @@ def _check_places(head: RunStarted, sessions: Mapping[str, ProviderSession]) -> 
             )
 
 
-def _read(run: Run, sessions: Mapping[str, ProviderSession]) -> dict[Address, Observation]:
+def _read(run: Run, state: State, sessions: Mapping[str, ProviderSession]) -> Present:
     """Every key that the run touched and that still exists, by each address it had."""
     by_provider: dict[str, dict[Address, str]] = {}
     for address, key_id in run.ids.items():
         by_provider.setdefault(run.providers[address], {})[address] = key_id
     live: dict[Address, Observation] = {}
+    hidden: dict[Address, DeniedError] = {}
     for provider, ids in by_provider.items():
-        seen = sessions[provider].read(list(ids.values()))
+        seen, refused = look(sessions[provider], list(ids.values()))
         live |= {address: seen[key_id] for address, key_id in ids.items() if key_id in seen}
-    return live
+        hidden |= {address: refused[key_id] for address, key_id in ids.items() if key_id in refused}
+    return Present(state, live, hidden)
 
 
 def _rests_on(*states: State) -> dict[Address, frozenset[Address]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from keyplan.diagnostics import Severity
+from keyplan.errors import DeniedError
 from keyplan.model.address import Address
 from keyplan.model.keys import KeyState
 from keyplan.model.operations import (
@@ -39,6 +40,9 @@ _ADVICE = (
     "Nothing is overwritten. Take that change back yourself, or apply the configuration that"
     " you want: keyplan plan"
 )
+
+
+_READABLE = "{} Then roll back again: what was taken back stays so."
 
 
 def _conflict(address: Address, summary: str, advice: str = _ADVICE) -> Finding:
@@ -109,6 +113,21 @@ def left(effect: Effect) -> Finding:
     return Finding(LEFT, Severity.WARNING, what, operation.target)
 
 
+def hidden(address: Address, refusal: DeniedError) -> Finding:
+    """A key of which nothing may be read is left as it is, whatever it is now."""
+    why = (refusal.why or refusal.what).rstrip(".")
+    what = f"{address} cannot be taken back: it cannot be read: {why}"
+    return Finding(LEFT, Severity.WARNING, what, address, None, _READABLE.format(refusal.advice))
+
+
+def beside_hidden(effect: Effect, other: Address) -> Finding:
+    """A step on a key that can be read and on one that cannot."""
+    operation = effect.started.operation
+    words = operation.name.replace("_", " ")
+    what = f"{words} of {operation.target} stays done: {other} cannot be read"
+    return Finding(LEFT, Severity.WARNING, what, operation.target)
+
+
 def needs_active(step: Step, state: KeyState) -> Finding:
     """An undo that the service refuses while the key is not active."""
     what = f"{step.address} is {state.value}, so that its provider refuses {step.call}: stays done"
@@ -150,6 +169,8 @@ def built_upon(run: Run, present: Present, drafts: Iterable[Draft]) -> Iterator[
             continue
         if address in run.made or address in moved or resource.phase is not Phase.LIVE:
             continue
+        if Address(parent) in present.hidden:
+            continue  # it is left as it is
         if resource.attributes.get("relation") == "governs":
             continue
         yield Finding(

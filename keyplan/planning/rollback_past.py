@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from keyplan.errors import DeniedError
 from keyplan.model.address import Address
 from keyplan.model.observations import Observation
 from keyplan.model.operations import (
@@ -115,10 +116,14 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Present:
-    """The state and the world now, as far as the run is concerned. `live` has what exists."""
+    """The state and the world now, as far as the run is concerned. `live` has what exists.
+
+    `hidden` are the refusals to read anything of a key that is there.
+    """
 
     state: State
     live: Mapping[Address, Observation]
+    hidden: Mapping[Address, DeniedError] = field(default_factory=dict)
     _resources: dict[Address, ResourceState | None] = field(default_factory=dict)
 
     def resource(self, run: Run, address: Address) -> ResourceState | None:

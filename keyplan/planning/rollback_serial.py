@@ -2,7 +2,8 @@
 
 What keyplan managed then is declared again; what it did not manage is left alone. Keys
 that are newer are suspended and stay tracked; keys that were on their way out are not sent
-there again. What cannot come back is said before anything is done, and left as it is.
+there again. What cannot come back is said before anything is done, and left as it is; so is
+a key of which nothing may be read.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from keyplan.errors import DeniedError
 from keyplan.graph.resources import ResourceGraph
 from keyplan.model.address import Address
 from keyplan.model.observations import Observation
@@ -20,8 +22,9 @@ from keyplan.model.stack import OutputBlock, ProviderBlock, Stack
 from keyplan.planning.elsewhere import refuse_elsewhere
 from keyplan.planning.inputs import PlanContext
 from keyplan.planning.planner import make_plan
+from keyplan.planning.refresh import look
 from keyplan.planning.rollback_declared import as_it_was, put_away
-from keyplan.planning.rollback_findings import newer, not_back, taken
+from keyplan.planning.rollback_findings import hidden, newer, not_back, taken
 from keyplan.planning.rollback_settling import merged, settlement_back
 from keyplan.plans.changes import AttributeChange, Reason, ResourceChange
 from keyplan.plans.findings import Finding
@@ -57,9 +60,9 @@ def make_serial_plan(
     Raises `PlanningError` for a provider that is not where its keys are.
     """
     refuse_elsewhere(snapshot.state, sessions)
-    live = _read(earlier, snapshot.state, sessions)
+    live, unseen = _read(earlier, snapshot.state, sessions)
     capabilities = {name: session.capabilities for name, session in sessions.items()}
-    then = _declared(earlier, snapshot.state, live, capabilities)
+    then = _declared(earlier, snapshot.state, live, unseen, capabilities)
     graph = replace(
         then.graph,
         stack=stack,
@@ -78,22 +81,25 @@ def make_serial_plan(
 
 def _read(
     earlier: State, now: State, sessions: Mapping[str, ProviderSession]
-) -> dict[tuple[str, str], Observation]:
-    """Every key of both states that exists, by provider and id."""
+) -> tuple[dict[tuple[str, str], Observation], dict[tuple[str, str], DeniedError]]:
+    """Every key of both states that exists, by provider and id, and why others are hidden."""
     ids: dict[str, set[str]] = {}
     for resource in (*earlier.resources.values(), *now.resources.values()):
         ids.setdefault(resource.provider, set()).add(resource.id)
-    return {
-        (provider, key_id): seen
-        for provider, wanted in ids.items()
-        for key_id, seen in sessions[provider].read(sorted(wanted)).items()
-    }
+    live: dict[tuple[str, str], Observation] = {}
+    unseen: dict[tuple[str, str], DeniedError] = {}
+    for provider, wanted in ids.items():
+        seen, refused = look(sessions[provider], sorted(wanted))
+        live |= {(provider, key_id): key for key_id, key in seen.items()}
+        unseen |= {(provider, key_id): error for key_id, error in refused.items()}
+    return live, unseen
 
 
 def _declared(
     earlier: State,
     now: State,
     live: Mapping[tuple[str, str], Observation],
+    unseen: Mapping[tuple[str, str], DeniedError],
     capabilities: Mapping[str, Capabilities],
 ) -> Then:
     """The earlier state as a declaration."""
@@ -106,6 +112,9 @@ def _declared(
         then = earlier.resources[address]
         place = (then.provider, then.id)
         seen, holder = live.get(place), held.get(place)
+        if place in unseen:
+            findings.append(hidden(address, unseen[place]))
+            continue
         if seen is None:
             findings.append(not_back(address, "its material is gone for good"))
             continue
@@ -135,6 +144,8 @@ def _declared(
         # A key of that state which is gone stays in the state as it is: nothing can be done.
         key, away = put_away(resource, None if place in known else live.get(place))
         keys[address] = key
+        if place in unseen and place not in known:
+            findings.append(hidden(address, unseen[place]))
         findings += [newer(address)] if away else []
     graph = ResourceGraph(
         Stack(""),

@@ -2,7 +2,8 @@
 
 Rules: only inverses that the journal holds are performed, and of a key that the run made
 only those that take names and access away: it is then suspended, kept and tracked, and
-never gets a looser policy than it has. Nothing is given back that time has ended.
+never gets a looser policy than it has. Nothing is given back that time has ended. A key of
+which nothing may be read is left as it is, and said; the others are taken back.
 """
 
 from __future__ import annotations
@@ -84,11 +85,11 @@ class _Undo:
             drafts += self._undone(number, effect, chains)
             if oldest[effect.started.operation.target] == number:
                 drafts += self._records(effect.started.operation.target)
-        self.findings += [
-            say.handed_over(self.run.name, address)
-            for address in oldest
-            if self._handed_over(address)
-        ]
+        for address in oldest:
+            if address in self.present.hidden:
+                self.findings.append(say.hidden(address, self.present.hidden[address]))
+            elif self._handed_over(address):
+                self.findings.append(say.handed_over(self.run.name, address))
         self.findings += say.changed_since(self.run.name, chains.mismatches)
         self.findings += say.on_the_way_out(self.run, self.present, drafts)
         self.findings += say.built_upon(self.run, self.present, drafts)
@@ -99,8 +100,11 @@ class _Undo:
     def _undone(self, number: int, effect: Effect, chains: Chains) -> Iterator[Draft]:
         operation = effect.started.operation
         address, inverse = operation.target, effect.started.inverse
-        if self._handed_over(address):
+        if address in self.present.hidden or self._handed_over(address):
             return  # said once; nothing of it is written
+        if other := self._beside_hidden(effect):
+            self.findings.append(say.beside_hidden(effect, other))
+            return
         if isinstance(operation, CreateKey | ReplicateKey):
             yield from self._put_away(effect)
         elif inverse.grade is Grade.NONE:
@@ -111,6 +115,14 @@ class _Undo:
             yield from self._state_operation(effect)
         else:
             yield from self._changed(number, effect, chains)
+
+    def _beside_hidden(self, effect: Effect) -> Address | None:
+        """The key that had the alias before, if nothing of it may be read."""
+        match effect.started.operation:
+            case MoveAlias(source=source) if source in self.present.hidden:
+                return source
+            case _:
+                return None
 
     def _handed_over(self, address: Address) -> bool:
         """Whether the run left a key managed that is only observed by now."""

@@ -86,7 +86,7 @@ def survey(
         providers=tuple(sorted(sessions)),
         keys=len(state.resources),
         hidden=len(world.hidden),
-        read=sum(address in world.live for address in state.resources),
+        read=sum(address in world.seen for address in state.resources),
         drifted=tuple(_entries(plan, remedy, state)),
         strays=strays.found if unmanaged else None,
         of_other_stacks=strays.of_other_stacks,

@@ -3,9 +3,9 @@
 Rules: what cannot be read is said once per provider and attribute, with the permission
 that is missing where the provider knows it; it is compared with what was last applied. A
 value that was never seen nor applied is not overwritten, because nothing could bring it
-back. A key of which nothing can be read is an error, for that key alone. A key that its
-service manages is looked at, and nothing else. A key that nobody can use, and that nothing
-will enable, is said.
+back. A key of which nothing can be read is an error, for that key alone, and a warning where
+it would only be looked at; it can always be forgotten. A key that its service manages is
+looked at, and nothing else. A key that nobody can use, and that nothing will enable, is said.
 """
 
 from __future__ import annotations
@@ -70,18 +70,19 @@ def _cared_for(wanted: Wanted | None, resource: ResourceState | None) -> frozens
     return frozenset({*declared, *(path.partition(":")[0] for path in applied)})
 
 
-def hidden(chosen: Iterable[Address], refusals: Mapping[Address, DeniedError]) -> Iterator[Finding]:
-    """An error for each key of which nothing may be read: what it is now, nobody can tell."""
-    for address in sorted(set(chosen) & refusals.keys()):
-        refusal = refusals[address]
-        yield Finding(
-            UNREADABLE,
-            Severity.ERROR,
-            f"{address} cannot be read: {refusal.why or refusal.what}".rstrip("."),
-            address,
-            None,
-            f"{refusal.advice} Or plan the other keys alone, with --target.".strip(),
-        )
+def hidden(address: Address, refusal: DeniedError, *, looked_at: bool = False) -> Finding:
+    """A key of which nothing may be read: what it is now, nobody can tell."""
+    return Finding(
+        UNREADABLE,
+        Severity.WARNING if looked_at else Severity.ERROR,
+        f"{address} cannot be read: {refusal.why or refusal.what}".rstrip("."),
+        address,
+        None,
+        f"{refusal.advice} Or plan the other keys alone, with `--target` or `--exclude"
+        f" '{address}'`. If it was given up: take it out of the configuration and write"
+        f" `removed: [{{from: '{address}', mode: forget}}]`, or run"
+        f" `keyplan state rm '{address}'`; no call is made.".strip(),
+    )
 
 
 def idle(

@@ -57,6 +57,11 @@ def blind_spots(findings: Iterable[Finding]) -> int:
     return sum(item.rule == UNREADABLE and item.level is Severity.WARNING for item in findings)
 
 
+def is_blind(findings: Iterable[Finding]) -> bool:
+    """Whether something that somebody cares for could not be read, be it a whole key."""
+    return any(item.rule == UNREADABLE and item.level is not Severity.NOTE for item in findings)
+
+
 @dataclass(frozen=True, slots=True)
 class Brake:
     """A brake that this plan needs released, why, and for which steps."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from keyplan.model.timing import format_date
 from keyplan.plans.changes import DriftResponse
-from keyplan.plans.findings import blind_spots
+from keyplan.plans.findings import is_blind
 from keyplan.render.drift import (
     drift_headline,
     drifted_keys,
@@ -79,12 +79,10 @@ def _looked(view: PlanView) -> str:
         if plan.reading_pace.seconds >= _SLOW:
             rate = plan.reading_pace.rate
             text += f" The service lets {rate:g} keys be read a second."
-        if plan.keys and not plan.read:
+        if plan.keys and not (plan.read or plan.refs):
             text = f"Looked for {keys}{took}, {moment}: none exists yet."
         if not plan.drift:
-            text += (
-                " No drift in what could be read." if blind_spots(plan.findings) else " No drift."
-            )
+            text += " No drift in what could be read." if is_blind(plan.findings) else " No drift."
     if not plan.complete:
         text += " Incomplete: --target or --exclude left something out."
     if plan.observe:

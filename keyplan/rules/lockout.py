@@ -142,7 +142,9 @@ def _caller_out(caller: str) -> PolicyProblem:
         Severity.ERROR,
         f"{caller}, who applies, could not set it again, and the service would refuse it",
         "Name who applies among the administrators, or let a deny spare them. To give the key up"
-        " to its administrators on purpose: keyplan apply --allow lockout",
+        " to its administrators on purpose: keyplan apply --allow lockout. keyplan may not be able"
+        " to read the key afterwards; every plan then has an error for it until it is forgotten"
+        " (`removed`, `mode: forget`)",
     )
 
 
