@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from keyplan.applying.recognise import was_done
 from keyplan.errors import DeniedError, ProviderError
@@ -22,9 +23,9 @@ from keyplan.model.operations import (
     RemoteOperation,
     ReplicateKey,
     SetOwner,
-    bypasses,
 )
 from keyplan.sdk.capabilities import Finding
+from keyplan.sdk.hidden import HiddenCandidateError
 from keyplan.sdk.provider import Bindings, Outcome
 from keyplan.session.clock import Clock
 from keyplan.session.session import ProviderSession
@@ -33,13 +34,18 @@ LOOKS = 6
 """How often to look within the read lag, beside the first look."""
 
 
+SKEW = timedelta(minutes=15)
+"""By how much this machine's clock and a service's may differ: further apart, many refuse."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A step whose operation may have been done."""
+    """A step whose operation may have been done, and not before `since`."""
 
     number: int
     operation: RemoteOperation
     bindings: Bindings
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,7 @@ def _look(
             case SetOwner(target=target, after=after) if (
                 target not in question.bindings and after is not None
             ):
-                verdicts[question.number] = _found(session, after.token, trusted=trusted)
+                verdicts[question.number] = _found(session, after.token, None, trusted=trusted)
             case _:
                 to_read.append(question)
     if to_read:
@@ -132,18 +138,22 @@ def _created(
                 return _unclear(f"it was asked again with its token: {error.what}", final=True)
             return Verdict(done=True, outcome=outcome, final=True)
         case Finding.TAGGED | Finding.NAMED:
-            verdict = _found(session, create.owner.token, trusted=trusted)
-            if bypasses(create) and verdict.done is False:
-                return _unclear(
-                    "whoever makes the key gives it away with its policy, and may not be shown it;"
-                    f" its new administrators can look for the token {create.owner.token}"
-                )
-            return verdict
+            return _found(session, create.owner.token, question.since, trusted=trusted)
 
 
-def _found(session: ProviderSession, token: str, *, trusted: bool) -> Verdict:
+def _found(
+    session: ProviderSession, token: str, since: datetime | None, *, trusted: bool
+) -> Verdict:
+    """The verdict on the key with a token, which was made not before `since`, if that is known."""
     try:
         key = session.find(token)
+    except HiddenCandidateError as error:
+        if since is not None and error.made_at < since - SKEW:
+            return Verdict(done=False)
+        return _unclear(
+            f"it cannot be looked for: {_refusal(error)}."
+            f" Whoever administers that key can see whether it carries the token {token}"
+        )
     except DeniedError as error:
         return _unclear(f"it cannot be looked for: {_refusal(error)}", final=True)
     except ProviderError as error:

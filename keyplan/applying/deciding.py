@@ -23,6 +23,7 @@ from keyplan.model.operations import (
     RenameKey,
     StateOperation,
 )
+from keyplan.model.timing import parse_instant
 from keyplan.plans.recovery import Fate, RecoveredStep
 from keyplan.sdk.provider import Outcome
 from keyplan.session.clock import Clock
@@ -61,12 +62,14 @@ class Decider:
         pending = undecided(self.recorder.entries)
         questions: dict[str, list[Question]] = {}
         verdicts: dict[int, Verdict] = {}
+        since = parse_instant(self.head.at)
         for item in pending:
             match item.operation:
                 case RecordAttributes() | AdoptKey() | ForgetKey() | RenameKey():
                     verdicts[item.step] = self._without_call(item.operation)
                 case operation:
-                    question = Question(item.step, operation, self.known.known_ids(operation))
+                    ids = self.known.known_ids(operation)
+                    question = Question(item.step, operation, ids, since)
                     questions.setdefault(item.provider, []).append(question)
         for provider, asked in questions.items():
             verdicts.update(self._ask(provider, self.head.places.get(provider, ""), asked))

@@ -81,7 +81,7 @@ def _perform(
     deadline: float,
     stopped: Callable[[], bool],
 ) -> tuple[Outcome | None, KeyplanError | None, bool]:
-    repeated = False
+    repeated, since = False, clock.now()
     while True:
         try:
             outcome = session.execute(
@@ -91,7 +91,7 @@ def _perform(
                 deadline=deadline,
             )
         except (OutcomeUnknownError, ProviderDefectError) as error:
-            question = Question(prepared.step.number, operation, prepared.bindings)
+            question = Question(prepared.step.number, operation, prepared.bindings, since)
             verdict = decide(session, [question], clock=clock, stopped=stopped)[question.number]
             if verdict.outcome is not None:
                 return verdict.outcome, None, False

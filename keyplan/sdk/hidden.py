@@ -8,6 +8,7 @@ other. Rules: a hidden key is never taken for absent.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from keyplan.errors import DeniedError
 from keyplan.model.observations import Observation
@@ -28,3 +29,26 @@ class HiddenKeysError(DeniedError):
         )
         self.hidden = hidden
         self.seen = seen
+
+
+class HiddenCandidateError(DeniedError):
+    """A key that may be the one that is looked for: nobody may see what it carries.
+
+    `made_at` is when it was made, and no other such key later; `NEVER_TOLD` if that may not be
+    seen either. A key that was made before there was a reason to search is not the one.
+    """
+
+    def __init__(self, key_id: str, refusal: DeniedError, made_at: datetime) -> None:
+        super().__init__(
+            refusal.what,
+            target=key_id,
+            why=f"{refusal.why.rstrip('.')}, and {key_id} may be the key.",
+            advice=refusal.advice,
+            operation=refusal.operation,
+            request_id=refusal.request_id,
+        )
+        self.made_at = made_at
+
+
+NEVER_TOLD = datetime.max.replace(tzinfo=UTC)
+"""Later than anything: when a key was made of which not even that may be seen."""

@@ -158,7 +158,11 @@ class Provider(Protocol):
         """List everything, a page at a time. A page must be resumable from its cursor."""
 
     def find(self, token: str) -> Observation | None:
-        """The key that carries this operation token, if any."""
+        """The key that carries this operation token, if any.
+
+        Raises `HiddenCandidateError` (`keyplan.sdk.hidden`) if a key may be it of which nobody may
+        see what it carries: taken for absent, it would be made again.
+        """
 
     def find_alias(self, alias: str) -> str | None:
         """The id of the key that an alias points to, if any."""

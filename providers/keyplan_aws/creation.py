@@ -13,6 +13,7 @@ from typing import Any
 from keyplan.errors import ConflictError, DeniedError, NotFoundError, RejectedError
 from keyplan.model.operations import CreateKey, ReplicateKey
 from keyplan.model.values import Value
+from keyplan.sdk.hidden import HiddenCandidateError
 from keyplan_aws import marks
 from keyplan_aws.api import Api, Work
 from keyplan_aws.changes import bypassing
@@ -39,10 +40,15 @@ def create_key(api: Api, operation: CreateKey, deadline: float | None) -> str:
 
 
 def _existing(api: Api, work: Work, token: str) -> str | None:
+    """The key that is there already; what may not be looked at was settled before a repetition."""
     try:
         return tagged_with(work, token)
     except (DeniedError, RejectedError):
+        pass
+    try:
         return search(api, token, work)
+    except HiddenCandidateError:
+        return None
 
 
 def _request(operation: CreateKey) -> dict[str, Any]:

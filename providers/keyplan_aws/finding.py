@@ -1,19 +1,23 @@
 """Finding a key whose create was not answered, and listing every key there is.
 
 Rules: the tagging API is asked first; because it may lag, "there is none" is believed
-only after every key that it does not know has been asked at KMS itself.
+only after every key that it does not know has been asked at KMS itself. A key that may not
+be asked may be the one: then it is told when that was made, never that there is none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
 from typing import Any
 
 from keyplan.errors import ConflictError, DeniedError, NotFoundError, RejectedError
+from keyplan.sdk.hidden import NEVER_TOLD, HiddenCandidateError
 from keyplan_aws import marks
 from keyplan_aws.api import Api, Work
 from keyplan_aws.manifest import THREADS
+from keyplan_aws.places import key_id_of
 from keyplan_aws.reading import resource_tags
 
 PAGE = 100
@@ -40,7 +44,8 @@ def tagged_with(work: Work, token: str) -> str | None:
 def search(api: Api, token: str, work: Work | None = None) -> str | None:
     """The ARN of the key that carries a token, looked for until it is certain.
 
-    `work` is on behalf of the key that is looked for, where that is known.
+    `work` is on behalf of the key that is looked for, where that is known. Raises
+    `HiddenCandidateError` for keys that may carry it and may not be asked.
     """
     work = work or api.work()
     try:
@@ -52,19 +57,39 @@ def search(api: Api, token: str, work: Work | None = None) -> str | None:
         marked = set()
     keys = [key for key in _all_keys(work) if key["KeyArn"] not in marked]
     with ThreadPoolExecutor(THREADS, thread_name_prefix="aws-find") as pool:
-        tokens = pool.map(lambda key: _token_of(api, key["KeyId"]), keys)
-        return next(
-            (str(key["KeyArn"]) for key, own in zip(keys, tokens, strict=True) if own == token),
-            None,
-        )
+        arns = [str(key["KeyArn"]) for key in keys]
+        tokens = dict(zip(arns, pool.map(lambda arn: _token_of(api, arn), arns), strict=True))
+        for arn, own in tokens.items():
+            if own == token:
+                return arn
+        refused = [(arn, own) for arn, own in tokens.items() if isinstance(own, DeniedError)]
+        candidates = list(filter(None, pool.map(lambda item: _candidate(api, *item), refused)))
+    if candidates:
+        raise max(candidates, key=lambda one: one.made_at)
+    return None
 
 
-def _token_of(api: Api, key: str) -> str | None:
-    """The token that a key carries; none that keyplan made, if its tags may not be read."""
+def _token_of(api: Api, arn: str) -> str | DeniedError | None:
+    """The token that a key carries, or why that may not be known."""
     try:
-        return resource_tags(api.work(key), key).get(marks.TOKEN)
-    except (DeniedError, NotFoundError):
+        return resource_tags(api.work(arn), key_id_of(arn)).get(marks.TOKEN)
+    except DeniedError as error:
+        return error
+    except NotFoundError:
         return None
+
+
+def _candidate(api: Api, arn: str, refusal: DeniedError) -> HiddenCandidateError | None:
+    """A key whose tags may not be read, unless it is surely none that keyplan made."""
+    try:
+        metadata = api.work(arn).read("DescribeKey", KeyId=key_id_of(arn))["KeyMetadata"]
+    except DeniedError:
+        return HiddenCandidateError(arn, refusal, NEVER_TOLD)
+    except NotFoundError:
+        return None
+    if metadata.get("KeyManager") == "AWS":
+        return None
+    return HiddenCandidateError(arn, refusal, metadata["CreationDate"].astimezone(UTC))
 
 
 def key_page(api: Api, cursor: str | None) -> tuple[list[str], str | None]:

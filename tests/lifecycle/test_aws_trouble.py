@@ -176,6 +176,34 @@ def test_a_search_that_is_not_allowed_is_given_up_at_once(world: AwsWorld) -> No
     assert report.open_run
 
 
+def test_a_key_whose_tags_may_not_be_read_is_not_made_a_second_time(world: AwsWorld) -> None:
+    world.double.faults.lose_answer("CreateKey")
+    world.double.faults.deny("ListResourceTags")
+    world.double.faults.deny("GetResources")
+    report = world.apply(world.planned(stack()), allowed=EVERYTHING)
+    (lost,) = report.with_status(StepStatus.UNDECIDED)
+    assert "The permission kms:ListResourceTags is missing" in lost.message
+    assert report.open_run
+    assert not world.resume().closed
+    world.double.faults.clear()
+    assert world.resume().closed
+    assert world.double.calls.count("CreateKey") == 1
+
+
+@pytest.mark.parametrize(("age", "made"), [(timedelta(hours=1), 2), (timedelta(minutes=5), 1)])
+def test_only_a_hidden_key_that_is_young_enough_leaves_a_create_undecided(
+    world: AwsWorld, age: timedelta, made: int
+) -> None:
+    world.double.client().create_key(Description="somebody else's")
+    world.clock.advance(age)
+    world.double.calls.clear()
+    world.double.faults.deny("ListResourceTags", times=99)
+    world.double.faults.drop_request("CreateKey")
+    report = world.apply(world.planned(stack()), allowed=EVERYTHING)
+    assert bool(report.with_status(StepStatus.UNDECIDED)) == (made == 1)
+    assert world.double.calls.count("CreateKey") == made
+
+
 def test_a_search_before_a_create_names_the_key_and_no_token(world: AwsWorld) -> None:
     world.double.faults.deny("GetResources")
     world.double.faults.deny("ListKeys")

@@ -204,7 +204,8 @@ def test_a_key_that_is_given_up_as_it_is_made_is_never_made_twice(world: AwsWorl
     report = world.apply(world.planned(given), allowed=EVERYTHING)
     assert report.open_run
     (lost,) = report.with_status(StepStatus.UNDECIDED)
-    assert "look for the token" in lost.message
+    assert "kms:ListResourceTags is missing" in lost.message
+    assert "may be the key" in lost.message
     assert world.double.calls.count("CreateKey") == len([*world.double.world.every_key()]) == 2
     assert not world.resume().closed
     assert world.double.calls.count("CreateKey") == 2

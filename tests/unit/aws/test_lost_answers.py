@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ from keyplan.model.operations import (
     SetAttribute,
 )
 from keyplan.model.values import Value
+from keyplan.sdk.hidden import NEVER_TOLD, HiddenCandidateError
 from keyplan_aws.api import READ_TRIES
 from keyplan_aws.provider import AwsProvider
 from tests.unit.aws.conftest import KEY, OTHER, Bench
@@ -200,6 +202,63 @@ def test_a_search_believes_kms_and_not_the_tagging_api_that_lags(bench: Bench) -
     assert found is not None
     assert found.id == arn
     assert bench.provider.find("nobody-has-this") is None
+
+
+HIDING = {
+    "its tags": ("GetResources", "ListResourceTags"),
+    "all of it": ("GetResources", "ListResourceTags", "DescribeKey"),
+}
+
+
+@pytest.mark.parametrize("what", HIDING)
+def test_a_key_of_which_nobody_may_see_what_it_carries_is_not_absent(
+    bench: Bench, what: str
+) -> None:
+    bench.do(operation := bench.creation())
+    (key,) = bench.double.world.every_key()
+    for call in HIDING[what]:
+        bench.double.faults.deny(call)
+    with pytest.raises(HiddenCandidateError, match="ListResourceTags") as hidden:
+        bench.provider.find(operation.owner.token)
+    assert (hidden.value.target, "kms:ListResourceTags" in hidden.value.why) == (key.arn, True)
+    assert hidden.value.made_at == (key.created if what == "its tags" else NEVER_TOLD)
+
+
+def _hidden_key(bench: Bench) -> str:
+    """A key of somebody else, who shows no tags."""
+    root = {"AWS": f"arn:aws:iam::{bench.double.caller.account}:root"}
+    shown = ["kms:DescribeKey", "kms:PutKeyPolicy"]
+    statement = {"Effect": "Allow", "Principal": root, "Action": shown, "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    made = bench.double.client().create_key(Policy=document)
+    return str(made["KeyMetadata"]["Arn"])
+
+
+def test_the_youngest_hidden_key_is_the_one_that_counts(bench: Bench) -> None:
+    arns = [_hidden_key(bench) for _ in range(3)]
+    with pytest.raises(HiddenCandidateError) as hidden:
+        bench.provider.find("nobody-has-this")
+    made = {key.arn: key.created for key in bench.double.world.every_key()}
+    assert hidden.value.made_at == max(made.values())
+    assert hidden.value.target in arns
+
+
+def test_a_hidden_key_costs_no_call_where_the_one_looked_for_is_found(bench: Bench) -> None:
+    bench.double.faults.deny("GetResources")
+    _hidden_key(bench)
+    arn = bench.do(operation := bench.creation())
+    bench.double.calls.clear()
+    found = bench.provider.find(operation.owner.token)
+    assert found is not None
+    assert found.id == arn
+    assert bench.double.calls.count("DescribeKey") == 1, "to read it; nobody asks of the other"
+
+
+def test_a_hidden_key_keeps_nobody_from_making_the_first(bench: Bench) -> None:
+    _hidden_key(bench)
+    bench.double.faults.deny("GetResources")
+    assert bench.create()
+    assert bench.double.calls.count("CreateKey") == 2
 
 
 def test_a_key_that_has_the_tag_and_is_not_described_yet_is_not_absent(
