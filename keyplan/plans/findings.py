@@ -9,9 +9,6 @@ from enum import StrEnum
 from keyplan.diagnostics import Position, Severity
 from keyplan.model.address import Address
 
-CALLER_OUT = "KP-LOCK-004"
-"""The rule that whoever applies a policy can set it again."""
-
 UNREADABLE = "KP-PLAN-015"
 """The rule about what cannot be read."""
 
@@ -32,7 +29,10 @@ class BrakeName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One result of a rule. Level error blocks applying; `advice` is what to write."""
+    """One result of a rule. Level error blocks applying; `advice` is what to write.
+
+    `released_by` is the brake that lets a plan be applied in spite of it; most errors have none.
+    """
 
     rule: str
     level: Severity
@@ -40,16 +40,12 @@ class Finding:
     address: Address | None = None
     position: Position | None = None
     advice: str = ""
+    released_by: BrakeName | None = None
 
     @property
     def blocks(self) -> bool:
         """Whether a plan with this finding may not be applied."""
         return self.level is Severity.ERROR
-
-    @property
-    def released_by(self) -> BrakeName | None:
-        """The brake that lets a plan be applied in spite of it; most errors have none."""
-        return BrakeName.LOCKOUT if self.rule == CALLER_OUT else None
 
 
 def blind_spots(findings: Iterable[Finding]) -> int:

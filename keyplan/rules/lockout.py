@@ -18,7 +18,7 @@ check, which makes the plan an error that the brake `lockout` alone releases.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keyplan.access.atoms import ANYONE, Atom
 from keyplan.diagnostics import Position, Severity
@@ -26,13 +26,16 @@ from keyplan.model.address import Address
 from keyplan.model.operations import CreateKey, Operation, PutPolicy, ReplicateKey
 from keyplan.model.policies import Effect
 from keyplan.model.values import Value
-from keyplan.plans.findings import CALLER_OUT, Finding
+from keyplan.plans.findings import BrakeName, Finding
 from keyplan.sdk.provider import PolicyProblem, PolicyReview
 
 LOCKED_OUT = "KP-LOCK-001"
 
 CONTROL = "set_policy"
 """Whoever may set the policy can give themselves everything else."""
+
+_Objection = tuple[PolicyProblem, BrakeName | None]
+"""A problem, and the brake that releases it: no provider's word has one, whatever its code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class LockoutProof:
     @property
     def gives_up(self) -> bool:
         """Whether whoever applies gives a key up to others."""
-        return any(finding.rule == CALLER_OUT for finding in self.findings)
+        return any(item.released_by is BrakeName.LOCKOUT for item in self.findings)
 
     @property
     def failed(self) -> bool:
@@ -93,17 +96,20 @@ def prove_no_lockout(stages: Iterable[PolicyStage]) -> LockoutProof:
     """Check every stage."""
     findings: list[Finding] = []
     always: frozenset[str] | None = None
-    objections: dict[PolicyProblem, list[PolicyStage]] = {}
+    objections: dict[_Objection, list[PolicyStage]] = {}
     count = 0
     for stage in stages:
         count += 1
-        for problem in _problems(stage):
-            objections.setdefault(problem, []).append(stage)
+        for objection in _objections(stage):
+            objections.setdefault(objection, []).append(stage)
         able = stage.review.administrators if stage.review else administrators(stage.atoms)
         always = able if always is None else always & able
         if not able:
             findings.append(_locked_out(stage))
-    findings += [_objection(problem, where) for problem, where in objections.items()]
+    findings += [
+        replace(_objection(problem, where), released_by=brake)
+        for (problem, brake), where in objections.items()
+    ]
     return LockoutProof(tuple(findings), always or frozenset(), count)
 
 
@@ -124,21 +130,21 @@ def locks_out_caller(review: PolicyReview | None) -> bool:
     return review is not None and review.caller is False and bool(review.administrators)
 
 
-def _problems(stage: PolicyStage) -> Iterator[PolicyProblem]:
+def _objections(stage: PolicyStage) -> Iterator[_Objection]:
     """What is wrong with the policy, and what of the one before stands in the way."""
     if stage.review is not None:
-        yield from stage.review.problems
+        yield from ((problem, None) for problem in stage.review.problems)
         if locks_out_caller(stage.review):
-            yield _caller_out(stage.caller)
+            yield _caller_out(stage.caller), BrakeName.LOCKOUT
     if stage.before is not None and not stage.before.administrators:
-        yield _NO_RETURN
+        yield _NO_RETURN, None
     if stage.before is not None and stage.before.caller is False:
-        yield _powerless(stage.caller)
+        yield _powerless(stage.caller), None
 
 
 def _caller_out(caller: str) -> PolicyProblem:
     return PolicyProblem(
-        CALLER_OUT,
+        "KP-LOCK-004",
         Severity.ERROR,
         f"{caller}, who applies, could not set it again, and the service would refuse it",
         "Name who applies among the administrators, or let a deny spare them. To give the key up"

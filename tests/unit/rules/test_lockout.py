@@ -10,6 +10,7 @@ from keyplan.access.atoms import Atom
 from keyplan.diagnostics import Severity
 from keyplan.model.address import Address
 from keyplan.model.policies import Effect
+from keyplan.plans.findings import BrakeName
 from keyplan.rules.lockout import PolicyStage, administrators, prove_no_lockout
 from keyplan.sdk.provider import PolicyProblem, PolicyReview
 
@@ -117,3 +118,13 @@ def test_that_somebody_can_and_that_who_applies_can_are_two_claims(
     proof = prove_no_lockout([stage])
     assert [finding.rule for finding in proof.findings] == rules
     assert proof.gives_up is ("KP-LOCK-004" in rules)
+    released = {BrakeName.LOCKOUT} if proof.gives_up else set()
+    assert {finding.released_by for finding in proof.findings} - {None} == released
+
+
+def test_no_brake_releases_what_a_provider_objects_to_whatever_it_calls_it() -> None:
+    own = PolicyProblem("KP-LOCK-004", Severity.ERROR, "the service would refuse it")
+    stage = PolicyStage(KEY, 1, [], review=PolicyReview(frozenset({"a"}), (own,), caller=True))
+    proof = prove_no_lockout([stage])
+    (finding,) = proof.findings
+    assert (finding.blocks, finding.released_by, proof.gives_up) == (True, None, False)
