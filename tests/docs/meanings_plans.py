@@ -19,7 +19,10 @@ PLANS = {
     ),
     "KP-BACK-003": (
         "A step has no way back",
-        "Destroyed material and one-way attributes stay as they are, whatever is rolled back.",
+        (
+            "Destroyed material and one-way attributes stay as they are, whatever is rolled back. "
+            "So does a key of which nothing may be read: the others are taken back."
+        ),
     ),
     "KP-BACK-004": (
         "A key has come to rest on one that the run made",
@@ -169,7 +172,9 @@ PLANS = {
         (
             "The provider may not read it, or does not answer for it. It is compared with what was "
             "last applied, and never guessed: a change that somebody made is not seen. A key of "
-            "which nothing can be read is an error for that key; the plan of the others is shown."
+            "which nothing can be read is an error for that key (a warning, if it is only observed "
+            "or only the state is refreshed); the plan of the others is shown. It is never taken "
+            "for gone, and to forget it needs no call."
         ),
     ),
     "KP-PLAN-016": (

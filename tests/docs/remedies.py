@@ -17,7 +17,10 @@ STATE_REASON = "A state that breaks this is neither used nor written."
 REMEDIES = {
     "KP-BACK-001": "Take that change back first, or plan what you want: `keyplan plan`.",
     "KP-BACK-002": "Nothing; the key can be destroyed later with a `removed` entry.",
-    "KP-BACK-003": "Nothing can be done about it. Declare a successor where one is needed.",
+    "KP-BACK-003": (
+        "Nothing can be done about it; declare a successor where one is needed. Where a key could "
+        "not be read: give the permission that is named, and roll back again."
+    ),
     "KP-BACK-004": "Roll back the later runs first, or give the key another parent.",
     "KP-CAP-001": "Remove the attribute, or accept the gap in `unenforced`.",
     "KP-CAP-002": "Choose an algorithm that the message lists.",
@@ -117,7 +120,8 @@ REMEDIES = {
     "KP-LOCK-003": "Name an administrator without a condition, or declare `policies` here.",
     "KP-LOCK-004": (
         "Name who applies among the administrators, or let a deny spare them. To give the key up "
-        "on purpose: `keyplan apply --allow lockout`."
+        "on purpose: `keyplan apply --allow lockout`. keyplan may not be able to read it "
+        "afterwards; then forget it: `removed`, `mode: forget`."
     ),
     "KP-LOCK-005": "Apply as one of its administrators.",
     "KP-LOCK-006": "Nothing, if the new policy is to stay.",
@@ -155,7 +159,11 @@ REMEDIES = {
     "KP-PLAN-011": "Write only `every`; destroy the derived keys first to end old versions.",
     "KP-PLAN-012": "Take the change back; `keyplan providers TYPE` lists what is performed.",
     "KP-PLAN-013": "Give it a later `expires_at`, or none.",
-    "KP-PLAN-015": "Give whoever plans the permission to read it.",
+    "KP-PLAN-015": (
+        "Give whoever plans the permission to read it. A key that was given up: take it out of the "
+        "configuration and write `removed` with `mode: forget`, or run `keyplan state rm ADDR`. "
+        "Plan the others alone with `--target` or `--exclude`."
+    ),
     "KP-PLAN-016": "Do as the message says; replicas and the primary can change in two applies.",
     "KP-PLAN-017": "Write `lifecycle: {manage: observe}`, or make a key of your own.",
     "KP-PLAN-018": "Find out who did it; then apply the policy again, or take the identity out.",
