@@ -55,7 +55,7 @@ def version_changes(
         return
     before = {version.number: version.state for version in resource.versions}
     after = {version.number: version.state for version in live.versions}
-    if before and after:
+    if before and (after or not live.unreadable):
         yield from _chosen(resource, live)
         yield from _each(before, after, _in_use(live.versions))
     if rotated(resource, live, now) is Rotated.BY_HAND:
@@ -78,9 +78,14 @@ def rotated(resource: ResourceState, live: Observation, now: datetime) -> Rotate
 
 
 def _chosen(resource: ResourceState, live: Observation) -> Iterator[VersionChange]:
-    """Another version in use: a newer one, or an older one again."""
+    """Another version in use: a newer one, an older one again, or none."""
     before, after = _in_use(resource.versions), _in_use(live.versions)
-    if not before or not after or before == after:
+    if not before or before == after:
+        return
+    if not after:
+        was = next((one for one in live.versions if one.number == before), None)
+        if was is not None and was.state.may_process:  # otherwise its own state tells
+            yield VersionChange(CURRENT, before, None, DriftKind.AVAILABILITY)
         return
     algorithm = ALGORITHMS.get(str(live.attributes.get("algorithm")))
     kind = DriftKind.METADATA

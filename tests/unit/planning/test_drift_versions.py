@@ -15,6 +15,7 @@ from keyplan.model.observations import MATERIAL, KeyVersion
 from keyplan.model.operations import ActivateVersion, DestroyVersion, RotateKey
 from keyplan.model.resources import Lifecycle, Manage
 from keyplan.model.timing import format_instant
+from keyplan.planning.drift_versions import version_changes
 from keyplan.plans.changes import DriftKind, DriftResponse
 from keyplan.plans.drift import DriftReport
 from keyplan.plans.plan import PlanMode
@@ -83,6 +84,21 @@ TABLE = {
     "made and not used": (
         states(OLD, NOW, OLD),
         [("version:3", None, "deactivated", K.METADATA)],
+    ),
+    "the one in use may only process": (
+        states(OLD, OLD),
+        [("version", 2, None, K.AVAILABILITY)],
+    ),
+    "the one in use retired": (
+        states(OLD, OUT),
+        [("version:2", "active", "suspended", K.AVAILABILITY)],
+    ),
+    "none left": (
+        states(None, None),
+        [
+            ("version:1", "deactivated", "destroyed", K.DESTRUCTIVE),
+            ("version:2", "active", "destroyed", K.DESTRUCTIVE),
+        ],
     ),
     "made and destroyed again": (states(OLD, NOW, GONE), []),
     "an older copy of the store": (
@@ -189,11 +205,12 @@ def test_copies_share_their_versions_and_the_declared_key_tells(primary: str) ->
     assert [one.item.address for one in report_of(bench, *both).drifted] == [A]
 
 
-def test_where_versions_are_not_reported_nothing_is_said() -> None:
-    bench = Bench()
-    bench.converge(two_versions())
-    edit(bench, lambda one: replace(one, versions=()))
-    assert told(bench) == []
+def test_where_versions_cannot_be_read_nothing_is_said(bench: Bench) -> None:
+    seen = replace(bench.live("key.a"), versions=())
+    resource, now = bench.state.resources[A], bench.plugin.clock.now()
+    assert [one.kind for one in version_changes(resource, seen, now)] == [K.DESTRUCTIVE] * 2
+    hidden = replace(seen, unreadable=frozenset({"versions"}))
+    assert list(version_changes(resource, hidden, now)) == []
 
 
 # -- services that rotate by themselves --------------------------------------------------
