@@ -100,8 +100,7 @@ def was_done(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
             states = (None, KeyState.DESTROYED)
             return _version_state(version, key) in states if key.versions else None
         case ChangePrimary(target=target, before=before, after=after):
-            own = {target: str(key.attributes.get("arn", key.id))}  # bound by its id, being here
-            names = {**bindings, **own}
+            names = {**bindings, target: str(key.attributes.get("arn", key.id))}  # bound by its id
             return _moved(key, "primary", names.get(before, "?"), names.get(after, "?"))
         case PutDocument(kind=kind, document=document, before=before, after=after):
             found = _mapping(key, DOCUMENTS)

@@ -216,13 +216,22 @@ def _vanished(key: DesiredKey, resource: ResourceState) -> Finding:
 
 
 def _update(wanted: Wanted, resource: ResourceState, live: Observation, world: World) -> KeyResult:
-    key, attributes = wanted.key, wanted.attributes
+    """What is to change of a key that exists, unless some of it can never change."""
+    key = wanted.key
     if of_the_service(live):
         return KeyResult(findings=(untouchable(key, live),))
     capabilities = world.capabilities[key.provider]
-    findings = list(fixed_violations(key, attributes, resource, live, capabilities))
-    if findings:
-        return KeyResult(findings=tuple(findings))
+    violations = tuple(fixed_violations(key, wanted.attributes, resource, live, capabilities))
+    if violations:
+        return KeyResult(findings=violations)
+    return _differences(wanted, resource, live, world)
+
+
+def _differences(
+    wanted: Wanted, resource: ResourceState, live: Observation, world: World
+) -> KeyResult:
+    key, attributes = wanted.key, wanted.attributes
+    capabilities = world.capabilities[key.provider]
     changes = [
         *changed_scalars(key, attributes, resource, live, capabilities),
         *changed_elements(key, attributes, resource, live),
@@ -241,22 +250,18 @@ def _update(wanted: Wanted, resource: ResourceState, live: Observation, world: W
     timely = what_is_due(
         key.address, attributes, live, capabilities, world.now, becomes=becomes, pinned=pinned
     )
+    other_parent = any(change.path == "parent" for change in recorded)
     intents: list[Intent] = [
         *ownership(resource, live, world),
         *rescue(resource, live),
         *states,
         *aliases,
         *certificates(
-            key,
-            attributes,
-            live,
-            world.now,
-            rotating=timely.rotates_to,
-            other_parent=any(change.path == "parent" for change in recorded),
+            key, attributes, live, world.now, rotating=timely.rotates_to, other_parent=other_parent
         ),
         *timely.intents,
     ]
-    findings += [*alias_findings, *state_findings, *(_pinned(key, attributes) if pinned else ())]
+    findings = [*alias_findings, *state_findings, *(_pinned(key, attributes) if pinned else ())]
     findings += overwrites(key, changes, resource, live)
     paths = {path for path in managed_paths(attributes) if not ignored(key, path.partition(":")[0])}
     edges = world.edges.get(key.address, ())

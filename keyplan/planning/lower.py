@@ -165,10 +165,7 @@ def _from_intent(
         case Rename(source, identifier):
             return draft(diff, RenameKey(target, source, identifier), Reason.MOVED)
         case Adopt(identifier):
-            # The provider knows the parent by an id, the state by its address, if at all.
-            above = diff.resource.attributes.get("parent") if diff.resource else None
-            settlement = Settlement(record={"parent": above}) if above else _NO_PARENT
-            return draft(diff, AdoptKey(target, identifier), Reason.ADOPT, settlement)
+            return draft(diff, AdoptKey(target, identifier), Reason.ADOPT, _known_parent(diff))
         case Forget():
             identifier = diff.resource.id if diff.resource else ""
             return draft(diff, ForgetKey(target, identifier), diff.reason)
@@ -176,6 +173,12 @@ def _from_intent(
             return draft(diff, RecordAttributes(target, {}, {}), Reason.ADOPT)
         case _:
             assert_never(intent)
+
+
+def _known_parent(diff: KeyDiff) -> Settlement:
+    """The provider knows the parent by an id, the state by its address, if at all."""
+    above = diff.resource.attributes.get("parent") if diff.resource else None
+    return Settlement(record={"parent": above}) if above else _NO_PARENT
 
 
 def _create(diff: KeyDiff, intent: Create, capabilities: Capabilities) -> Iterator[Draft]:

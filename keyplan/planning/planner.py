@@ -31,6 +31,7 @@ from keyplan.planning.performable import (
 )
 from keyplan.planning.refresh import RefreshedState
 from keyplan.planning.wording import describe
+from keyplan.plans.findings import Finding
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Pace, Plan, Step
 from keyplan.rules.lockout import prove_no_lockout
@@ -76,11 +77,7 @@ def make_plan(
         findings=(
             *first_findings,
             *compared.findings,
-            *unsupported(steps, inputs.capabilities),
-            *refused_while_stopped(steps, inputs.world.live, inputs.capabilities),
-            *worn_out(inputs.chosen, inputs.world.live, steps),
-            *overfull(steps, inputs.world.live, inputs.capabilities),
-            *moved_to_another_kind(steps, inputs.world.live, inputs.capabilities),
+            *_impossible(inputs, steps),
             *proof.findings,
         ),
         brakes=brakes_of(graph, state, steps, changes),
@@ -100,6 +97,18 @@ def make_plan(
         )
         if options.refresh
         else Pace(),
+    )
+
+
+def _impossible(inputs: Inputs, steps: tuple[Step, ...]) -> tuple[Finding, ...]:
+    """What a provider cannot do, or would refuse, of these steps."""
+    live, capabilities = inputs.world.live, inputs.capabilities
+    return (
+        *unsupported(steps, capabilities),
+        *refused_while_stopped(steps, live, capabilities),
+        *worn_out(inputs.chosen, live, steps),
+        *overfull(steps, live, capabilities),
+        *moved_to_another_kind(steps, live, capabilities),
     )
 
 

@@ -145,10 +145,7 @@ def symbolic(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
         case DeleteAlias(alias=alias):
             return without_alias(resource, alias)
         case RotateKey(version=number):
-            made = KeyVersion(number, at, KeyState.ACTIVE)
-            older = {version.number: version for version in resource.versions}
-            versioned = replace(resource, versions=tuple({**older, number: made}.values()))
-            return _versions(versioned, {number - 1: KeyState.DEACTIVATED})
+            return _rotated(resource, number, at)
         case ActivateVersion(before=before, after=number):
             return _versions(resource, {before: KeyState.DEACTIVATED, number: KeyState.ACTIVE})
         case RetireVersion(version=number):
@@ -168,6 +165,14 @@ def symbolic(  # noqa: C901, PLR0911, PLR0912  (one arm per member)
             return resource  # they change which keys there are, not what they are
         case _:
             assert_never(operation)
+
+
+def _rotated(resource: ResourceState, number: int, at: datetime) -> ResourceState:
+    """With a new active version, and the one before it for decryption only."""
+    made = KeyVersion(number, at, KeyState.ACTIVE)
+    older = {version.number: version for version in resource.versions}
+    versioned = replace(resource, versions=tuple({**older, number: made}.values()))
+    return _versions(versioned, {number - 1: KeyState.DEACTIVATED})
 
 
 def _taken_over(resource: ResourceState, values: dict[str, Value]) -> ResourceState:

@@ -10,6 +10,10 @@ _WRITE = ("apply",)
 
 def permissions() -> tuple[Permission, ...]:
     """Every action that keyplan calls; nothing else is ever needed."""
+    return _reading() + _writing()
+
+
+def _reading() -> tuple[Permission, ...]:
     return (
         Permission("sts:GetCallerIdentity", _READ, "names account and principal; always allowed"),
         Permission("kms:DescribeKey", _READ, "state, kind and deletion date of a key: required"),
@@ -44,6 +48,11 @@ def permissions() -> tuple[Permission, ...]:
             "reads the tags of a hundred keys at once, and finds a key by its token; without"
             " it each key costs one call more, and each create lists all keys",
         ),
+    )
+
+
+def _writing() -> tuple[Permission, ...]:
+    return (
         Permission(
             "iam:GetRole",
             _WRITE,
