@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
+from keyplan.app.apply import ApplyOptions, Interrupt, perform
+from keyplan.app.plan import plan_stack
+from keyplan.app.rollback import rollback_run
+from keyplan.app.workspace import Workspace
 from keyplan.diagnostics import Severity
+from keyplan.errors import BlockedPlanError
 from keyplan.model.address import Address
 from keyplan.model.operations import ForgetKey, SetAttribute
 from keyplan.model.stack import Stack
@@ -18,6 +23,9 @@ from keyplan.planning.survey import survey
 from keyplan.plans.options import PlanOptions
 from keyplan.plans.plan import Plan, PlanMode
 from keyplan.plans.reports import ApplyReport
+from keyplan.render.header import header
+from keyplan.render.options import TextOptions
+from keyplan.render.view import PlanView
 from keyplan.state.history import state_at
 from keyplan.state.model import State
 from tests.aws_double import Identity
@@ -165,6 +173,9 @@ def test_a_hidden_key_is_never_taken_for_gone(world: AwsWorld) -> None:
     assert (plan.steps, plan.changes, plan.drift) == ((), (), ())
     assert {entry[0] for entry in said(plan, "KP-PLAN-015")} == {"key.a", "key.b"}
     assert (plan.keys, plan.read) == (2, 0)
+    head = " ".join(header(PlanView(plan, TextOptions())))
+    assert "Read 0 of 2 keys" in head
+    assert "No drift in what could be read." in head
 
 
 def test_a_hidden_key_that_is_only_observed_holds_nothing_up(world: AwsWorld) -> None:
@@ -302,3 +313,26 @@ def test_a_serial_neither_suspends_nor_adopts_what_is_hidden(
     assert world.key("key.a").description == "one"
     hidden = [place for place, was in before.items() if was["description"] == "two"]
     assert any(world.picture()[place] == before[place] for place in hidden)
+
+
+def test_a_rollback_nobody_is_asked_about_gives_no_key_up(
+    world: AwsWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The board, allowed to give keys up, let the operator in; the operator takes that back."""
+    for name, value in world.double.environment().items():
+        monkeypatch.setenv(name, value)
+    reappear(world)
+    for given in (True, False):
+        declared = stack(given=given)
+        del declared["provider"]["aws.dr"]
+        world.graph(declared)
+        workspace = Workspace(world.folder, environment={})
+        plan = plan_stack(workspace, PlanOptions()).plan
+        calls: Any = {"observer": lambda _: None, "interrupt": Interrupt()}
+        report = perform(workspace, plan, allowed=EVERYTHING, options=ApplyOptions(), **calls)
+        assert report.ok, report
+    world.double.identities.default = Identity()
+    before = world.picture()
+    with pytest.raises(BlockedPlanError, match="KP-LOCK-004"):
+        rollback_run(workspace, report.run, allowed=EVERYTHING, options=ApplyOptions(), **calls)
+    assert world.picture() == before
