@@ -47,7 +47,8 @@ def compare(inputs: Inputs) -> Compared:
             hidden(address, refused[address], looked_at=True)
             for address in sorted(inputs.chosen & refused.keys())
         )
-        return Compared(accept_drift(drift, inputs.state, inputs.world.live), drift, unseen)
+        accepted = accept_drift(drift, inputs.state, inputs.world.live, inputs.chosen)
+        return Compared(accepted, drift, unseen)
     results = dict(_results(inputs))
     found = {address: result.diff for address, result in results.items() if result.diff}
     if inputs.options.remediating:

@@ -64,17 +64,27 @@ def version_changes(
 
 
 def rotated(resource: ResourceState, live: Observation, now: datetime) -> Rotated:
-    """What the material in use tells of a service that rotates by itself."""
-    old, new = _material(resource.attributes), _material(live.attributes)
-    told = len(resource.versions) > 1 or len(live.versions) > 1  # then versions are counted
-    copy = resource.address.replica_of is not None
-    if not old or not new or old.get("id") == new.get("id") or told or copy:
+    """What the material in use tells of a service that rotates by itself.
+
+    Nothing once the date has come that the state knows: the service rotated the key then, and
+    does not tell whether somebody else did so too.
+    """
+    if not renewed(resource, live):
         return Rotated.NOT
+    old, new = _material(resource.attributes), _material(live.attributes)
     was, will = old.get("rotates_at"), new.get("rotates_at")
     if isinstance(was, str) and parse_instant(was) <= now + _NEAR:
         return Rotated.NOT
     same = was == will and resource.attributes.get("rotation") == live.attributes.get("rotation")
     return Rotated.BY_HAND if same else Rotated.UNKNOWN
+
+
+def renewed(resource: ResourceState, live: Observation) -> bool:
+    """Whether new material is in use, whoever made it, that no count of versions accounts for."""
+    old, new = _material(resource.attributes), _material(live.attributes)
+    counted = len(resource.versions) > 1 or len(live.versions) > 1
+    copy = resource.address.replica_of is not None
+    return bool(old and new) and old.get("id") != new.get("id") and not counted and not copy
 
 
 def _chosen(resource: ResourceState, live: Observation) -> Iterator[VersionChange]:

@@ -259,6 +259,25 @@ def test_new_material_is_somebodys_only_where_no_schedule_can_have_made_it(
         assert told(bench, plain) == []
 
 
+def test_once_a_refresh_took_note_of_the_services_own_rotation_others_are_told_again() -> None:
+    bench, plain = Bench(), key("key.a", "root", "encrypt", description="d")
+    bench.converge(plain)
+    start = bench.plugin.clock.now()
+    first, second = (format_instant(start + one) for one in (SOON, LATER))
+    edit(bench, material("m1", first))
+    plain = key("key.a", "root", "encrypt", description="read again")
+    bench.perform(bench.plan(plain))
+    bench.plugin.clock.advance(timedelta(days=31))
+    edit(bench, material("m2", second))
+    plan = bench.plan(plain, mode=PlanMode.REFRESH_ONLY)
+    assert (plan.drift, len(plan.steps)) == ((), 1)
+    assert not bench.plan(plain).has_changes
+    bench.perform(plan)
+    assert not bench.plan(plain, mode=PlanMode.REFRESH_ONLY).has_changes
+    edit(bench, material("m3", second))
+    assert told(bench, plain) == [("version", "m2", "m3", K.METADATA)]
+
+
 def test_material_says_nothing_where_versions_are_counted(bench: Bench) -> None:
     edit(bench, material("m1", None))
     bench.perform(bench.plan(two_versions(description="read again")))
