@@ -88,20 +88,13 @@ def make_rollback_plan(
     present = _read(run, snapshot.state, sessions)
     live = present.live
     capabilities = {name: session.capabilities for name, session in sessions.items()}
-    view = AccessView(
-        {name: item.located for name, item in sessions.items()},
-        principals,
-        {name: item.identity.principal for name, item in sessions.items()},
-    )
+    view = _view(sessions, principals)
     undoing = undo(run, present, capabilities, context.now)
     undoing = replace(undoing, drafts=tuple(with_bypass(undoing.drafts, view)))
     undoing, steps = _performable(undoing, run, present, capabilities)
+    resources = _resources(run, snapshot.state)
     diffs = diffs_of(
-        undoing.drafts,
-        resources=_resources(run, snapshot.state),
-        live=live,
-        notes=_notes(undoing),
-        now=context.now,
+        undoing.drafts, resources=resources, live=live, notes=_notes(undoing), now=context.now
     )
     graph = ResourceGraph(stack, principals=principals)
     changes = resource_changes(diffs, steps, graph, snapshot.state)
@@ -132,6 +125,16 @@ def make_rollback_plan(
         keys=len(live) + len(present.hidden),
         read=len(live),
         observe=stack.mode is StackMode.OBSERVE,
+    )
+
+
+def _view(
+    sessions: Mapping[str, ProviderSession], principals: Mapping[Address, Principal]
+) -> AccessView:
+    return AccessView(
+        {name: item.located for name, item in sessions.items()},
+        principals,
+        {name: item.identity.principal for name, item in sessions.items()},
     )
 
 
