@@ -103,10 +103,6 @@ class Reader:
             return None
         except DeniedError as error:
             return error
-        except RejectedError as error:
-            if "InvalidArn" in error.what:
-                return None
-            raise
         with _seen(key):
             _describe(work, facts, here)
             _name(work, facts, swept)

@@ -284,6 +284,14 @@ def test_a_key_of_another_region_is_not_taken_for_gone(
         elsewhere.read([arn])
 
 
+def test_what_is_no_name_of_a_key_is_not_taken_for_a_key_that_is_gone(bench: Bench) -> None:
+    bench.create()
+    no_key = "arn:aws:s3:eu-west-1:111122223333:bucket"
+    with pytest.raises(RejectedError, match="InvalidArn") as refused:
+        bench.provider.read([bench.ids[KEY], no_key])
+    assert refused.value.target == no_key
+
+
 def test_hostile_marks_and_names_do_not_break_the_reading(bench: Bench) -> None:
     arn = bench.create()
     key = bench.double.client("kms")
