@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from keyplan.errors import StateError, StoreError
+from keyplan.errors import RefusedStateError, StoreError
 
 ACCEPT = "KEYPLAN_ACCEPT_SERIAL"
 """Set to the serial of an older state, it is taken as the present one."""
@@ -56,13 +56,13 @@ class HighWater:
         return cls(folder, place, environment.get(ACCEPT, ""))
 
     def check(self, seen: Mark | None) -> None:
-        """Raise `StateError` for a state that is older than one that was here, or another."""
+        """Raise `RefusedStateError` for a state older than one that was here, or another."""
         if self.folder is None or self.accepted == (str(seen.serial) if seen else "0"):
             return
         for key in self._keys(seen):
             known = self._read(key)
             if known is not None and (problem := _problem(known, seen)):
-                self._refuse(problem, key, seen)
+                self._refuse(problem, key, known, seen)
 
     def raise_to(self, seen: Mark) -> None:
         """Remember a state that was accepted or committed."""
@@ -146,18 +146,20 @@ class HighWater:
             os.fsync(file.fileno())
         staged.replace(path)
 
-    def _refuse(self, problem: str, key: str, seen: Mark | None) -> None:
+    def _refuse(self, problem: str, key: str, known: Mark, seen: Mark | None) -> None:
         serial = seen.serial if seen else 0
         how = "It was put back from a copy, or by somebody who wants an older world"
         if seen is None:
             how = "It was deleted, or is not where `keyplan.state` says"
-        raise StateError(
+        refused = RefusedStateError(
             "the state in the store is not the newest one",
             target=f"serial {serial}" if seen else "no state",
             why=f"{problem} {how} ({self._path(key)}).",
             advice="What can be brought back, and how: keyplan state verify. If going back is"
             f" intended, say so once: {ACCEPT}={serial} keyplan plan",
         )
+        refused.lineage, refused.serial = known.lineage, known.serial
+        raise refused
 
 
 def _problem(known: Mark, seen: Mark | None) -> str:

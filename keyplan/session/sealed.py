@@ -79,7 +79,8 @@ class SealedStore:
             error.what, target=error.target, why=error.why, advice=error.advice
         )
         refused.version = None if blob is None else blob.version
-        if (seen := self.marks.known) is not None:
+        seen = error if isinstance(error, RefusedStateError) else self.marks.known
+        if seen is not None:
             refused.lineage, refused.serial = seen.lineage, seen.serial
         return refused
 

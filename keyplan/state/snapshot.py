@@ -84,8 +84,9 @@ def load_snapshot(store: ReadableStore, *, new_lineage: Callable[[], str]) -> St
     if state is not None:
         verify(state)
     check_newest(store, state, closed_logs)
+    for log in strays(open_logs):
+        check_name(store, state, log, known={*open_logs, *closed_logs})
     closed = () if state is None else state.closed_runs
-    _refuse_renamed(store, state, strays(open_logs), {*open_logs, *closed_logs, *closed})
     open_run = _open_run(store, [run for run in runs(open_logs) if run not in closed])
     if state is None:
         begun = None if open_run is None else _lineage(store, open_run)
@@ -93,26 +94,28 @@ def load_snapshot(store: ReadableStore, *, new_lineage: Callable[[], str]) -> St
     return StateSnapshot(state, None if blob is None else blob.version, open_run)
 
 
-def _refuse_renamed(
-    store: ReadableStore, state: State | None, logs: Sequence[str], known: Collection[str]
+def check_name(
+    store: ReadableStore, state: State | None, log: str, *, known: Collection[str]
 ) -> None:
     """Raise `StateError` for the only journal of a run, if it is called otherwise than its run.
 
     What that run made is in no state: passed over, it would be made twice.
     """
-    for log in logs:
-        try:
-            head = next(iter(read_journal(store.read_log(log), run=log).entries), None)
-        except StateError:
-            continue  # not even its store takes it for a journal, or it is none
-        if not isinstance(head, RunStarted) or head.run in known:
-            continue
-        if state is None or (head.lineage == state.lineage and head.serial >= state.serial):
-            raise StateError(
-                f"the journal of run {head.run} is called {log}",
-                why="Under that name nobody goes on with it, and what the run did is in no state.",
-                advice=f"Call it {head.run} again, then: keyplan resume",
-            )
+    try:
+        head = next(iter(read_journal(store.read_log(log), run=log).entries), None)
+    except StateError:
+        return  # not even its store takes it for a journal, or it is none
+    if not isinstance(head, RunStarted) or head.run in known:
+        return
+    if state is not None and (
+        head.run in state.closed_runs or head.lineage != state.lineage or head.serial < state.serial
+    ):
+        return
+    raise StateError(
+        f"the journal of run {head.run} is called {log}",
+        why="Under that name nobody goes on with it, and what the run did is in no state.",
+        advice=f"Call it {head.run} again, then: keyplan resume",
+    )
 
 
 def _open_run(store: ReadableStore, candidates: Sequence[str]) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -170,10 +172,30 @@ def test_a_push_is_not_older_than_what_this_machine_has_seen(stack: Path, perfor
     refused = perform("state", "push", "old.json")
     assert refused.code == 1
     assert "serial 1, not 3" in words(refused)
-    forced = perform("state", "push", "--force", "old.json")
-    assert "State serial 4" in forced.out
+    (stack / f"{STATE}.backup").write_text(old)
+    verified = words(perform("state", "verify"))
+    assert "this machine has seen serial 3" in verified
+    follow(perform, verified, stack)
+    assert json.loads(perform("state", "pull").out)["serial"] == 4
     assert perform("plan").code == 0
     assert perform("state", "verify").code == 0
+
+
+def test_a_moved_stack_takes_no_older_state_either(stack: Path, perform: Run) -> None:
+    """The folder was put back elsewhere: its lineage tells what this machine has seen."""
+    place = _Local(stack)
+    apply(perform, "payments")
+    old, content = perform("state", "pull").out, place.read()
+    apply(perform, "ledger", "third")
+    shutil.rmtree(stack / ".keyplan" / "journal" / "archive")
+    shutil.rmtree(stack / ".keyplan" / "history")
+    (stack / f"{STATE}.backup").unlink()
+    place.replace(content)
+    (stack / "old.json").write_text(old)
+    moved = stack.rename(stack.parent / "moved")
+    refused = perform("--chdir", str(moved), "state", "push", str(moved / "old.json"))
+    assert refused.code == 1
+    assert "serial 1, not 3" in words(refused)
 
 
 def test_what_was_sealed_before_is_a_note_afterwards(stack: Path, perform: Run) -> None:

@@ -226,6 +226,19 @@ def test_an_edited_journal_of_an_open_run_has_a_way_out(stack: Path, keyplan: Ru
     assert "No changes." in keyplan("plan", "--var", "team=ledger").out
 
 
+def test_verify_counts_the_only_journal_of_a_run_by_another_name(stack: Path, keyplan: Run) -> None:
+    apply(keyplan, "payments")
+    journal = break_off(stack)
+    renamed = journal.rename(journal.with_stem(f"{journal.stem}.copy"))
+    verified = keyplan("state", "verify")
+    assert verified.code == 1
+    assert f"Call it {journal.stem} again" in words(verified)
+    assert "take it away" not in words(verified)
+    renamed.rename(journal)
+    keyplan("resume")
+    assert keyplan("state", "verify").code == 0
+
+
 def test_the_backup_alone_brings_a_state_back(stack: Path, keyplan: Run) -> None:
     """The folder of journals and history is gone, and the state is damaged."""
     apply(keyplan, "payments", "ledger")

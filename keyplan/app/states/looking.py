@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from keyplan import __version__
 from keyplan.app.workspace import Workspace
@@ -16,7 +16,7 @@ from keyplan.state.integrity import verify
 from keyplan.state.model import ResourceState, State
 from keyplan.state.rebuilding import misfit, newest_state, present_state, state_of_serial
 from keyplan.state.runs import RunJournal, read_runs, strays
-from keyplan.state.snapshot import check_newest, restoring
+from keyplan.state.snapshot import check_name, check_newest, restoring
 
 _NOT_NEEDED = (
     "The state is sound without it: only the history of this run and its rollback are lost. Put"
@@ -121,14 +121,27 @@ def check_state(workspace: Workspace) -> list[Problem]:
     problems: list[Problem] = []
     present = _present(store, problems)
     problems += _journals(store, present)
-    newest = None
-    if present is None and present_state(store).newer is None:
-        newest = newest_state(store)
-    if newest is not None:
-        said = f"serial {newest.serial} can be made again"
-        problems.append(Problem("recovery", said, restoring(newest.serial)))
+    if present is None:
+        problems += _recovery(store)
     problems += _versions(store)
     return problems
+
+
+def _recovery(store: Store) -> Iterator[Problem]:
+    """What can be put in the place of a state that cannot be used, and by which command."""
+    found = present_state(store)
+    newest = None if found.newer is not None else newest_state(store)
+    if newest is None:
+        return
+    said, advice = f"serial {newest.serial} can be made again", restoring(newest.serial)
+    if found.lineage == newest.lineage and found.serial > newest.serial:
+        said += f", and this machine has seen serial {found.serial}"
+        advice = (
+            f"If you have the state of serial {found.serial}: keyplan state push FILE\nIf it is"
+            f" lost: keyplan state pull --serial {newest.serial} > kept.json, then keyplan state"
+            " push --force kept.json"
+        )
+    yield Problem("recovery", said, advice)
 
 
 def _present(store: Store, problems: list[Problem]) -> State | None:
@@ -170,13 +183,25 @@ def _journals(store: Store, present: State | None) -> Iterator[Problem]:
         )
     for item in read_runs(store, store.open_logs()):
         yield _open(store, item, present)
-    for log in strays([*store.closed_logs(), *store.open_logs()]):
-        yield Problem(
-            f"journal {log}",
-            "it is not called as keyplan calls a journal, and nothing in it counts",
-            "Somebody else put it there: look at it, then take it away.",
-            matters=False,
-        )
+    opened, closed = store.open_logs(), store.closed_logs()
+    for log in strays([*closed, *opened]):
+        yield _stray(store, log, present, opened=log in opened, known={*opened, *closed})
+
+
+def _stray(
+    store: Store, log: str, present: State | None, *, opened: bool, known: Collection[str]
+) -> Problem:
+    try:
+        if opened:
+            check_name(store, present, log, known=known)
+    except StateError as error:
+        return Problem(f"journal {log}", f"{error.what}. {error.why}", error.advice)
+    return Problem(
+        f"journal {log}",
+        "it is not called as keyplan calls a journal, and nothing in it counts",
+        "Somebody else put it there: look at it, then take it away.",
+        matters=False,
+    )
 
 
 def _open(store: Store, item: RunJournal, present: State | None) -> Problem:
