@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import gc
+from functools import cache
 from importlib import import_module
 from typing import Any, Final
 
@@ -41,6 +42,12 @@ BUILT_IN: Final = {
 """Module and one line of help, in the order of `--help`. Each module has an app `command`."""
 
 
+@cache
+def _freeze() -> None:
+    """Modules are never garbage. Once in a process: what a command leaves behind is."""
+    gc.freeze()
+
+
 class LazyCommands(TyperGroup):
     """The group of all commands: built-in ones, then those of adapters."""
 
@@ -52,7 +59,7 @@ class LazyCommands(TyperGroup):
         """The command, imported now; raises `UsageError` for a name that nobody has."""
         if cmd_name in BUILT_IN:
             module = import_module(BUILT_IN[cmd_name][0])
-            gc.freeze()  # modules are never garbage
+            _freeze()
             return _command(module.command, cmd_name)
         adapters = _adapters()
         if cmd_name in adapters:

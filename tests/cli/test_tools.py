@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -325,3 +326,13 @@ def test_console_never_shows_the_value_of_a_sensitive_variable(stack: Path, keyp
     assert '"fine"' in done.out
     assert "sensitive" in done.out + done.err
     assert "hunter22" not in (done.out + done.err).lower()
+
+
+# -- memory ------------------------------------------------------------------------------
+
+
+def test_what_a_command_leaves_behind_is_garbage_to_the_next(keyplan: Run) -> None:
+    assert keyplan("validate").code == 0
+    frozen = gc.get_freeze_count()
+    assert keyplan("validate").code == 0
+    assert gc.get_freeze_count() <= frozen
