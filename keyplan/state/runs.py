@@ -21,6 +21,8 @@ KEYRING = "keyring-"
 
 _NAME = re.compile(rf"(?!{KEYRING})[0-9A-Za-z]+-[0-9a-f]+")
 
+_WITHIN = re.compile(r"(?<![0-9A-Za-z])[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}(?![0-9a-f])")
+
 
 class LogReader(Protocol):
     """What reading runs needs of a store (`keyplan.sdk.store.Store` has it)."""
@@ -58,6 +60,12 @@ def runs(logs: Iterable[str]) -> list[str]:
 def strays(logs: Iterable[str]) -> list[str]:
     """Those that are neither journals nor key rings."""
     return [log for log in logs if not _NAME.fullmatch(log) and not log.startswith(KEYRING)]
+
+
+def run_in(log: str) -> str:
+    """The run whose name is in that of a log, as a file manager names a copy; or nothing."""
+    found = _WITHIN.search(log)
+    return found[0] if found else ""
 
 
 def read_runs(store: LogReader, logs: Iterable[str]) -> Iterator[RunJournal]:

@@ -17,7 +17,7 @@ from keyplan.state.fold import CLOSED_RUNS
 from keyplan.state.integrity import verify
 from keyplan.state.journal import read_journal
 from keyplan.state.model import State, StateSnapshot
-from keyplan.state.runs import read_runs, runs, strays
+from keyplan.state.runs import read_runs, run_in, runs, strays
 
 LeaseT_contra = TypeVar("LeaseT_contra", contravariant=True)
 
@@ -103,8 +103,19 @@ def check_name(
     """
     try:
         head = next(iter(read_journal(store.read_log(log), run=log).entries), None)
-    except StateError:
-        return  # not even its store takes it for a journal, or it is none
+    except JournalError:
+        return  # it is none
+    except StateError as error:
+        held = () if state is None else state.closed_runs
+        found = run_in(log)
+        if found and found not in known and found not in held:
+            raise StateError(
+                f"what may be the journal of run {found} cannot be read: it is called {log}",
+                why=f"What that run did would be in no state. {error.what}.",
+                advice=f"Call it {found} again, then: keyplan resume. If it is another stack's,"
+                " take it away.",
+            ) from None
+        return
     if not isinstance(head, RunStarted) or head.run in known:
         return
     if state is not None and (
