@@ -27,14 +27,14 @@ from typing import Any
 STAGES_OF_PLANNING = {
     "refresh": "refresh",
     "want": "policies",
-    "_compare": "diff",
+    "compare": "diff",
     "_steps": "order",
     "resource_changes": "changes",
     "policy_stages": "lockout",
     "prove_no_lockout": "lockout",
     "access_changes": "access",
 }
-"""Functions of `keyplan.planning.planner`, and the stage each is timed as."""
+"""Functions that `keyplan.planning.planner` and its `inputs` call, and the stage of each."""
 
 
 class Stopwatch:
@@ -112,14 +112,15 @@ def plan(folder: Path, *, apply: bool) -> Mapping[str, Any]:
         from keyplan.app.workspace import Workspace
         from keyplan.config import loader
         from keyplan.graph import link
-        from keyplan.planning import planner
+        from keyplan.planning import inputs, planner
         from keyplan.plans.options import PlanOptions
         from keyplan.render.text import plan_text
         from keyplan.state import snapshot
 
         workspace = Workspace(folder, environment=dict(os.environ))
     for name, stage in STAGES_OF_PLANNING.items():
-        setattr(planner, name, watch.around(stage, getattr(planner, name)))
+        place = planner if hasattr(planner, name) else inputs
+        setattr(place, name, watch.around(stage, getattr(place, name)))
     link.read = watch.around("config", loader.read)  # type: ignore[attr-defined]
     link.link_into = watch.around("link", link.link_into)
     snapshot.decode_state = watch.around("state", snapshot.decode_state)  # type: ignore[attr-defined]
