@@ -26,10 +26,10 @@ from keyplan.graph.link import load_graph
 from keyplan.model.values import Unknown
 from keyplan.render.diagnostics import diagnostic_lines
 from keyplan.render.errors import diagnostic_record
-from keyplan.render.layout import WIDTH
 from keyplan.rules.declaration import declaration_checks
 from keyplan.sdk.provider import Plugin
 from keyplan.testing.fake import fake_plugin
+from tests.support.page import on_the_page
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NAMES: Mapping[str, object] = MappingProxyType(
@@ -142,7 +142,7 @@ def _check_page(item: Diagnostic) -> None:
     """What people and programs read of it."""
     for line in diagnostic_lines(item):
         assert line.isprintable(), line
-        assert len(line) <= WIDTH, line
+        assert on_the_page(line), line
     json.dumps(diagnostic_record(item), ensure_ascii=False).encode()
 
 

@@ -6,18 +6,22 @@ the service's model: it is what neither moto nor the double knows.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from botocore.stub import ANY
 
 from keyplan.errors import ConflictError
 from keyplan.model.address import Address
 from keyplan.model.operations import CreateGrant, CreateKey, PutPolicy, ReplicateKey
+from keyplan.sdk.hidden import HiddenCandidateError
 from keyplan_aws import changes, naming
 from keyplan_aws.api import Api
 from keyplan_aws.creation import create_key, replicate_key
 from keyplan_aws.finding import search
 from tests.wire.stubs import ARN, HERE, KEY, OWNER, Wire, metadata
 
+MADE = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MARKS = [
     {"TagKey": "keyplan:stack", "TagValue": "stack-1"},
     {"TagKey": "keyplan:token", "TagValue": "token-1"},
@@ -128,11 +132,24 @@ def test_a_search_asks_kms_about_keys_that_the_tagging_api_does_not_know(
     assert search(api, "token-1") == ARN
 
 
-def test_a_key_whose_tags_may_not_be_read_is_not_one_that_was_made(wire: Wire, api: Api) -> None:
+def _tags_refused(wire: Wire, **more: object) -> None:
+    """One key, of which the tags may not be read."""
     wire.stub("resourcegroupstaggingapi").add_client_error("get_resources", "AccessDeniedException")
     keys = [{"KeyId": KEY, "KeyArn": ARN}]
     wire.stub().add_response("list_keys", {"Keys": keys, "Truncated": False})
     wire.stub().add_client_error("list_resource_tags", "AccessDeniedException")
+    wire.stub().add_response("describe_key", metadata(CreationDate=MADE, **more), {"KeyId": KEY})
+
+
+def test_a_key_whose_tags_may_not_be_read_may_be_the_one(wire: Wire, api: Api) -> None:
+    _tags_refused(wire)
+    with pytest.raises(HiddenCandidateError, match="ListResourceTags") as refusal:
+        search(api, "token-1")
+    assert refusal.value.made_at == MADE
+
+
+def test_a_key_of_a_service_is_never_the_one(wire: Wire, api: Api) -> None:
+    _tags_refused(wire, KeyManager="AWS")
     assert search(api, "token-1") is None
 
 
