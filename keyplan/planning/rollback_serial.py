@@ -142,8 +142,7 @@ def _declared(
         resource = now.resources[address]
         place = (resource.provider, resource.id)
         # A key of that state which is gone stays in the state as it is: nothing can be done.
-        key, away = put_away(resource, None if place in known else live.get(place))
-        keys[address] = key
+        keys[address], away = put_away(resource, None if place in known else live.get(place))
         if place in unseen and place not in known:
             findings.append(hidden(address, unseen[place]))
         findings += [newer(address)] if away else []
