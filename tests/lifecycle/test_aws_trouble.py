@@ -25,7 +25,7 @@ from keyplan_aws import manifest
 from tests.aws_double import Identity, KmsDouble
 from tests.aws_double.faults import Fault
 from tests.lifecycle.aws_stacks import CHANGES
-from tests.lifecycle.aws_world import AwsWorld, aws_world, document, failures, key
+from tests.lifecycle.aws_world import AwsWorld, document, failures, key
 from tests.lifecycle.undoing import EVERYTHING
 
 OTHER = "arn:aws:iam::999900001111:user/operator"
@@ -38,20 +38,6 @@ WHOLE: dict[str, Any] = {
     "grants": {"batch": {"principal": "principal.api", "operations": ["decrypt"]}},
 }
 BY_HAND = ("description", "label", "policy", "rotation off", "alias", "grant", "disabled")
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[AwsWorld]:
-    with aws_world() as world:
-        yield world
-
-
-@pytest.fixture
-def world(shared: AwsWorld) -> Iterator[AwsWorld]:
-    shared.anew()
-    yield shared
-    shared.double.identities.default = Identity()
-    shared.disconnect()
 
 
 def stack(**more: Any) -> Any:

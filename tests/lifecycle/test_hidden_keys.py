@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,25 +28,11 @@ from keyplan.render.view import PlanView
 from keyplan.state.history import state_at
 from keyplan.state.model import State
 from tests.aws_double import Identity
-from tests.lifecycle.aws_world import WRITES, AwsWorld, Document, aws_world, document, key
+from tests.lifecycle.aws_world import WRITES, AwsWorld, Document, document, key
 from tests.lifecycle.undoing import EVERYTHING, context, rollback_of
 
 A, B = Address("key.a"), Address("key.b")
 BOARD = "arn:aws:iam::111122223333:role/board"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[AwsWorld]:
-    with aws_world() as world:
-        yield world
-
-
-@pytest.fixture
-def world(shared: AwsWorld) -> Iterator[AwsWorld]:
-    shared.anew()
-    yield shared
-    shared.double.identities.default = Identity()
-    shared.disconnect()
 
 
 def stack(description: str = "one", *, given: bool = False, **b: Any) -> Document:

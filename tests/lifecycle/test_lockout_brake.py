@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -25,25 +24,11 @@ from keyplan.testing.memory_store import CrashPoint, Moment, SimulatedCrash
 from keyplan_aws.manifest import capabilities
 from keyplan_aws.policy.preflight import administrators
 from tests.aws_double import Identity
-from tests.lifecycle.aws_world import ROLE, AwsWorld, Document, aws_world, document, key
+from tests.lifecycle.aws_world import ROLE, AwsWorld, Document, document, key
 from tests.lifecycle.undoing import EVERYTHING, rollback_of
 
 CAPABILITIES = capabilities()
 ALL_BUT_LOCKOUT = EVERYTHING - {"lockout"}
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[AwsWorld]:
-    with aws_world() as world:
-        yield world
-
-
-@pytest.fixture
-def world(shared: AwsWorld) -> Iterator[AwsWorld]:
-    shared.anew()
-    yield shared
-    shared.double.identities.default = Identity()
-    shared.disconnect()
 
 
 def stack(*, sealed: str = "a", **more: Any) -> Document:
